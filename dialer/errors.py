@@ -1,0 +1,23 @@
+"""The errors that Heedline raises on purpose; every one can be shown to a person as one line.
+
+HeedlineError
+└── PackError          a policy pack, or the administrator's policy, cannot be used
+"""
+
+from __future__ import annotations
+
+
+class HeedlineError(Exception):
+    """The base of all. `problem` says what is wrong, `cure` what to do about it; `str()` gives both as one line."""
+
+    def __init__(self, problem: str, cure: str = "") -> None:
+        super().__init__(problem, cure)
+        self.problem = problem
+        self.cure = cure
+
+    def __str__(self) -> str:
+        return f"{self.problem}; {self.cure}" if self.cure else self.problem
+
+
+class PackError(HeedlineError):
+    """A policy pack, or the administrator's policy, cannot be used; nothing of it is in force."""
