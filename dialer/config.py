@@ -1,0 +1,116 @@
+"""Settings: `heedline.toml` in the home folder, and a few environment variables over it.
+
+`HEEDLINE_HOME` (default `~/.local/share/heedline`) holds database, configuration, keys and Asterisk. Every setting has a
+default that works; what is not understood is an error that names the field.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dialer.errors import ConfigError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Agi(_Section):
+    """The FastAGI server that the switches ask."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(4573, ge=0, le=65535)
+    deadline_ms: int = Field(800, ge=50, le=10_000)
+    max_concurrent: int = Field(512, ge=1, le=100_000)
+    reuse_port: bool = False
+
+
+class Ami(_Section):
+    """One switch's manager interface. `trunks` are the PJSIP endpoints that reach a carrier (or the egress) there: a
+    channel on one of them without a permit raises the alarm."""
+
+    name: str
+    role: Literal["pbx", "egress"]
+    host: str = "127.0.0.1"
+    port: int = Field(5038, ge=1, le=65535)
+    username: str = "heedline"
+    secret_file: Path
+    trunks: tuple[str, ...] = ()
+
+
+class Database(_Section):
+    """`url` empty: the embedded server in the home folder."""
+
+    url: str = ""
+    pool_size: int = Field(10, ge=2, le=200)
+
+
+class Gate(_Section):
+    """The gate's own limits."""
+
+    patience_ms: int = Field(700, ge=20, le=10_000)
+    max_batch: int = Field(256, ge=1, le=4096)
+    workers: int = Field(2, ge=1, le=16)
+
+
+class Egress(_Section):
+    """How the egress decides on calls that carry no permit: the trunk that it stands for."""
+
+    trunk: str = "carrier"
+
+
+class Settings(_Section):
+    """All settings."""
+
+    home: Path
+    agi: Agi = Agi()
+    ami: tuple[Ami, ...] = ()
+    database: Database = Database()
+    gate: Gate = Gate()
+    egress: Egress = Egress()
+    language: Literal["en", "zh"] = "en"
+
+    @property
+    def postgres_folder(self) -> Path:
+        """Files of the embedded PostgreSQL."""
+        return self.home / "postgres"
+
+    @property
+    def policy_file(self) -> Path:
+        """The administrator's tightenings and loosenings."""
+        return self.home / "policy.toml"
+
+
+def home_folder(env: Mapping[str, str] = os.environ) -> Path:
+    """The home folder, absolute; it need not exist yet."""
+    given = env.get("HEEDLINE_HOME")
+    return Path(given).expanduser().absolute() if given else Path.home() / ".local" / "share" / "heedline"
+
+
+def load(env: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings.
+
+    Raises `ConfigError` that names the file and the field.
+    """
+    home = home_folder(env)
+    file = home / "heedline.toml"
+    try:
+        values = tomllib.loads(file.read_text("utf-8")) if file.exists() else {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(
+            f"`{file}` cannot be read: {error}", "mend the file, or move it away for the defaults"
+        ) from error
+    if url := env.get("HEEDLINE_DATABASE_URL"):
+        values["database"] = {**values.get("database", {}), "url": url}
+    try:
+        return Settings.model_validate({**values, "home": home})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, first["loc"]))
+        raise ConfigError(f"`{file}`: `{field}`: {first['msg'].lower()}", "see `docs/reference/settings.md`") from error

@@ -1,0 +1,1 @@
+"""Evidence: what is witnessed, in canonical bytes. Pure."""

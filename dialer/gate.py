@@ -1,0 +1,323 @@
+"""The gate: load facts -> decide -> record -> permit.
+
+Concurrent requests are gathered and decided as one batch, in one transaction: two statements and one commit for many
+calls. While one batch waits for the disk the next one fills, so a batch is as large as the load makes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from dialer.errors import StoreUnavailable
+from dialer.evidence.entries import decision_payload, redemption_payload
+from dialer.numbers import Number, NumberFault, parse
+from dialer.policy.decide import decide
+from dialer.policy.facts import CallRequest, Facts, PastAttempt, PresentedNumber, Route
+from dialer.policy.pack import PackSet
+from dialer.ports import CalleeRecord, Clock, Configuration, DecisionRow, GateStore, GateTransaction
+from dialer.verdict import Outcome, Reason, Verdict, refuse
+
+log = logging.getLogger(__name__)
+
+PERMIT_LIFE = timedelta(seconds=30)
+# How far the clock may fall behind an instant that the gate has already decided at. NTP slews by less.
+CLOCK_TOLERANCE = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the gate says of one call.
+
+    `permit` (32 hexadecimal digits) is set exactly when the verdict is ALLOW; `callee` and `presented` are the
+    canonical numbers to dial and to show; `decision` is the id under which it was recorded.
+    """
+
+    verdict: Verdict
+    callee: str = ""
+    presented: str = ""
+    permit: str | None = None
+    decision: int | None = None
+
+
+UNAVAILABLE = Answer(refuse(Reason.GATE_UNAVAILABLE, "core.fail_closed"))
+
+
+@dataclass(slots=True)
+class GateStats:
+    """Counters since the start."""
+
+    decided: int = 0
+    allowed: int = 0
+    redeemed: int = 0
+    batches: int = 0
+    largest_batch: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A request whose numbers were read with one configuration."""
+
+    request: CallRequest
+    callee: Number | NumberFault
+    presented: PresentedNumber | None
+
+
+def permit_hash(permit: str) -> bytes:
+    """What is stored of a permit: enough to recognise it, too little to use it. Raises `ValueError` on other text."""
+    token = bytes.fromhex(permit)
+    if len(token) != 16 or len(permit) != 32:
+        raise ValueError("a permit is 32 hexadecimal digits")
+    return sha256(token).digest()[:16]
+
+
+def read_call(request: CallRequest, configuration: Configuration) -> _Call:
+    """Read the numbers of a request as its trunk's country writes them. Pure."""
+    trunk = configuration.trunks.get(request.trunk) if request.trunk is not None else None
+    country = trunk.country if trunk else None
+    callee = parse(request.callee, country)
+    if request.presented is None:
+        return _Call(request, callee, None)
+    shown = parse(request.presented, country)
+    if isinstance(shown, NumberFault):
+        return _Call(request, callee, PresentedNumber(shown))
+    # A dry run that names no trunk asks about all of them.
+    names = [request.trunk] if request.trunk is not None else list(configuration.trunks)
+    holders = [holder for name in names for holder in configuration.registered.get((name, shown.e164), ())]
+    sellers = tuple(holder for holder in holders if holder is not None)
+    return _Call(request, callee, PresentedNumber(shown, sellers, None in holders))
+
+
+def assemble(call: _Call, configuration: Configuration, record: CalleeRecord) -> Facts:
+    """The facts of one call, from what was loaded. Pure."""
+    request = call.request
+    return Facts(
+        callee=call.callee,
+        seller_code=request.seller,
+        seller=configuration.sellers.get(request.seller),
+        purpose=request.purpose,
+        kind=request.kind,
+        route=Route.NON_MARKETING if request.route in configuration.non_marketing else Route.MARKETING,
+        consents=tuple(record.consents),
+        refusals=tuple(record.refusals),
+        listed_on=tuple(configuration.lists[i].name for i in record.imports if i in configuration.lists),
+        lists=configuration.all_lists,
+        attempts=tuple(record.attempts),
+        address=record.address,
+        presented=call.presented,
+        trunk=configuration.trunks.get(request.trunk) if request.trunk is not None else None,
+        trunk_asked=request.trunk is not None,
+    )
+
+
+def _keys(calls: Sequence[_Call]) -> list[int]:
+    """The distinct callees to lock: E.164 digits. Codes and faults have nothing on record."""
+    return list({call.callee.digits for call in calls if isinstance(call.callee, Number) and call.callee.is_e164})
+
+
+def _record_of(call: _Call, records: dict[int, CalleeRecord]) -> CalleeRecord:
+    if isinstance(call.callee, Number) and call.callee.is_e164:
+        return records.setdefault(call.callee.digits, CalleeRecord())
+    return CalleeRecord()
+
+
+class Gate:
+    """Decides on outbound calls.
+
+    `patience_s` bounds one batch, so that a database that hangs costs its callers a refusal and not a wait. `workers`
+    is how many batches may be under way at once: two, so that one fills while the other commits. `max_batch` 1 makes
+    one transaction a call (for comparison).
+    """
+
+    def __init__(
+        self,
+        store: GateStore,
+        packs: PackSet,
+        clock: Clock,
+        *,
+        patience_s: float = 0.7,
+        max_batch: int = 256,
+        workers: int = 2,
+        new_token: Callable[[], bytes] = lambda: secrets.token_bytes(16),
+        latest: datetime | None = None,
+    ) -> None:
+        self.packs = packs
+        self.stats = GateStats()
+        self._store, self._clock, self._new_token = store, clock, new_token
+        self._patience_s, self._max_batch, self._workers = patience_s, max_batch, workers
+        self._latest = latest
+        self._configuration = Configuration(version=0)
+        self._pending: deque[tuple[CallRequest, asyncio.Future[Answer]]] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def decide(self, request: CallRequest) -> Answer:
+        """The answer for one real call. Never raises for a failure of the store: that is a refusal."""
+        done: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._pending.append((request, done))
+        if len(self._tasks) < self._workers:
+            task = asyncio.create_task(self._work())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return await done
+
+    async def check(self, request: CallRequest, at: datetime | None = None) -> tuple[Facts, Verdict]:
+        """A dry run: the verdict that a call would get (at `at`) and the facts that lead to it. Nothing is written or
+        reserved.
+
+        Raises `StoreUnavailable`.
+        """
+        now = at or self._clock()
+        while True:
+            known = self._configuration
+            call = read_call(request, known)
+            async with self._store.transaction(read_only=True) as transaction:
+                loaded = await self._load(transaction, [call], known, now)
+            if loaded is not None:
+                configuration, records = loaded
+                record = _record_of(call, records)
+                facts = assemble(call, configuration, record)
+                return facts, decide(facts, self.packs.for_callee(call.callee, record.address), now)
+
+    async def redeem(self, permit: str, callee_text: str, presented_text: str, by: str, country: str | None) -> Answer:
+        """Use up a permit at the egress: ALLOW when it was issued for this callee and presented number, is in time and
+        unused, and no refusal has come since."""
+        callee, shown = parse(callee_text, country), parse(presented_text, country)
+        rejected = Answer(refuse(Reason.PERMIT_INVALID, "core.permit"))
+        try:
+            digest = permit_hash(permit)
+        except ValueError:
+            return rejected
+        if not isinstance(callee, Number):
+            return rejected
+        presented = shown.e164 if isinstance(shown, Number) else presented_text
+        payload = redemption_payload(digest, callee.e164, presented, by)
+        try:
+            async with asyncio.timeout(self._patience_s):
+                decision = await self._store.redeem(digest, callee, presented, by, self._clock(), payload)
+        except (StoreUnavailable, TimeoutError) as error:
+            log.error("permit not redeemed: %s", error)
+            self.stats.failed += 1
+            return UNAVAILABLE
+        if decision is None:
+            return rejected
+        self.stats.redeemed += 1
+        return Answer(Verdict(Outcome.ALLOW, ()), callee.e164, presented, permit, decision)
+
+    async def close(self) -> None:
+        """Wait for the batches under way."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _work(self) -> None:
+        while batch := self._take():
+            answers = [UNAVAILABLE] * len(batch)
+            try:
+                answers = await self._answers([request for request, _ in batch])
+            finally:  # even when this task is cancelled, nobody waits for an answer that will not come
+                for (_, done), answer in zip(batch, answers, strict=True):
+                    if not done.done():
+                        done.set_result(answer)
+
+    def _take(self) -> list[tuple[CallRequest, asyncio.Future[Answer]]]:
+        """The next batch; calls whose switch has stopped waiting are left out."""
+        batch: list[tuple[CallRequest, asyncio.Future[Answer]]] = []
+        while self._pending and len(batch) < self._max_batch:
+            entry = self._pending.popleft()
+            if not entry[1].done():
+                batch.append(entry)
+        return batch
+
+    async def _answers(self, requests: list[CallRequest]) -> list[Answer]:
+        try:
+            async with asyncio.timeout(self._patience_s):
+                answers = None
+                while answers is None:
+                    answers = await self._decide_batch(requests)
+                return answers
+        except (StoreUnavailable, TimeoutError) as error:
+            log.error("%d calls refused: %s", len(requests), str(error) or "the database did not answer in time")
+        except Exception:  # a fault of ours is a refusal too (rule 2)
+            log.exception("%d calls refused", len(requests))
+        self.stats.failed += len(requests)
+        return [UNAVAILABLE] * len(requests)
+
+    async def _decide_batch(self, requests: list[CallRequest]) -> list[Answer] | None:
+        """One transaction; None when the configuration changed meanwhile and the numbers must be read again."""
+        now = self._clock()
+        known = self._configuration
+        calls = [read_call(request, known) for request in requests]
+        async with self._store.transaction() as transaction:
+            loaded = await self._load(transaction, calls, known, now)
+            if loaded is None:
+                return None
+            configuration, records = loaded
+            made = [self._decide_one(call, configuration, _record_of(call, records), now) for call in calls]
+            ids = await transaction.record([row for row, _ in made], now, now + PERMIT_LIFE)
+        self._latest = max(now, self._latest or now)
+        self._count(made)
+        return [
+            Answer(row.verdict, _e164(row.callee), row.presented, permit, decision)
+            for (row, permit), decision in zip(made, ids, strict=True)
+        ]
+
+    async def _load(
+        self, transaction: GateTransaction, calls: list[_Call], known: Configuration, now: datetime
+    ) -> tuple[Configuration, dict[int, CalleeRecord]] | None:
+        loaded = await transaction.load(_keys(calls), now - self.packs.longest_cap(), now)
+        self._configuration = loaded[0]
+        return loaded if loaded[0].version == known.version else None
+
+    def _decide_one(
+        self, call: _Call, configuration: Configuration, record: CalleeRecord, now: datetime
+    ) -> tuple[DecisionRow, str | None]:
+        facts = assemble(call, configuration, record)
+        verdict = self._verdict(facts, record, now)
+        permit = None
+        if verdict.outcome is Outcome.ALLOW:
+            permit = self._new_token().hex()
+            # The next request of this batch for the same callee must see this attempt.
+            record.attempts.insert(0, PastAttempt(facts.seller_code, now))
+        row = DecisionRow(
+            request=call.request,
+            callee=call.callee,
+            presented=_shown(call),
+            seller_id=configuration.seller_ids.get(facts.seller_code),
+            verdict=verdict,
+            payload=decision_payload(call.request, facts, verdict, now),
+            permit_hash=permit_hash(permit) if permit else None,
+            refusals_seen=tuple(refusal.id for refusal in record.refusals),
+        )
+        return row, permit
+
+    def _verdict(self, facts: Facts, record: CalleeRecord, now: datetime) -> Verdict:
+        if self._latest is not None and now < self._latest - CLOCK_TOLERANCE:
+            behind = (self._latest - now).total_seconds()
+            return refuse(Reason.CLOCK_UNTRUSTED, "core.clock", f"{behind:.0f} s behind the latest decision")
+        try:
+            return decide(facts, self.packs.for_callee(facts.callee, record.address), now)
+        except Exception:  # an erring rule refuses (rule 2), and costs this call alone
+            log.exception("the decision failed")
+            return refuse(Reason.GATE_UNAVAILABLE, "core.fail_closed")
+
+    def _count(self, made: list[tuple[DecisionRow, str | None]]) -> None:
+        self.stats.batches += 1
+        self.stats.decided += len(made)
+        self.stats.allowed += sum(permit is not None for _, permit in made)
+        self.stats.largest_batch = max(self.stats.largest_batch, len(made))
+
+
+def _e164(callee: Number | NumberFault) -> str:
+    return callee.e164 if isinstance(callee, Number) else ""
+
+
+def _shown(call: _Call) -> str:
+    """The presented number in its canonical form; text that is no number is kept as it came."""
+    if call.presented is not None and isinstance(call.presented.number, Number):
+        return call.presented.number.e164
+    return call.request.presented or ""
