@@ -1,6 +1,6 @@
 """The small value types of policy packs: hours of a day, durations, dates, codes, texts in two languages.
 
-Each refuses what it does not understand with a `PydanticCustomError` whose context holds the cure; `dialer.policy.pack`
+Each refuses what it does not understand with a `PydanticCustomError` whose context holds the cure; `dialer.policy.schema`
 turns that into a `PackError` that names file, rule and field.
 """
 
@@ -44,7 +44,8 @@ def clock(minute: int) -> str:
     return f"{minute // 60:02d}:{minute % 60:02d}"
 
 
-def _parse_hours(value: object) -> tuple[Interval, ...]:
+def parse_hours(value: object) -> tuple[Interval, ...]:
+    """Hours of one day from pairs of times, in order and without overlap."""
     if not isinstance(value, (list, tuple)):
         raise fault("hours are a list of pairs", 'write `[["09:00", "12:00"]]`, or `[]` for none')
     hours: list[Interval] = []
@@ -68,12 +69,13 @@ def _parse_hours(value: object) -> tuple[Interval, ...]:
     return tuple(hours)
 
 
-def _hours_as_text(hours: tuple[Interval, ...]) -> list[list[str]]:
+def hours_as_text(hours: tuple[Interval, ...]) -> list[list[str]]:
+    """Hours as a pack writes them."""
     return [[clock(start), clock(end)] for start, end in hours]
 
 
 Hours = Annotated[
-    tuple[Interval, ...], BeforeValidator(_parse_hours), PlainSerializer(_hours_as_text, return_type=list[list[str]])
+    tuple[Interval, ...], BeforeValidator(parse_hours), PlainSerializer(hours_as_text, return_type=list[list[str]])
 ]
 """Hours of one day, written `[["09:00", "12:00"], ["14:00", "20:00"]]`: half-open, in order, without overlap. `[]`: none."""
 
@@ -95,9 +97,7 @@ def duration_text(value: timedelta) -> str:
     return f"{minutes // 60}h" if minutes % 60 == 0 else f"{minutes}m"
 
 
-Duration = Annotated[
-    timedelta, BeforeValidator(_parse_duration), PlainSerializer(duration_text, return_type=str)
-]
+Duration = Annotated[timedelta, BeforeValidator(_parse_duration), PlainSerializer(duration_text, return_type=str)]
 """A rolling window, written `5m`, `24h` or `30d`."""
 
 
