@@ -1,7 +1,7 @@
 """The small value types of policy packs: hours of a day, durations, dates, codes, texts in two languages.
 
-Each refuses what it does not understand with a `PydanticCustomError` whose context holds the cure; `dialer.policy.schema`
-turns that into a `PackError` that names file, rule and field.
+Each refuses what it does not understand with a `PydanticCustomError` whose context holds the cure;
+`dialer.policy.reading` turns that into a `PackError` that names file, rule and field.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def hours_as_text(hours: tuple[Interval, ...]) -> list[list[str]]:
 Hours = Annotated[
     tuple[Interval, ...], BeforeValidator(parse_hours), PlainSerializer(hours_as_text, return_type=list[list[str]])
 ]
-"""Hours of one day, written `[["09:00", "12:00"], ["14:00", "20:00"]]`: half-open, in order, without overlap. `[]`: none."""
+"""Hours of one day, written `[["09:00", "12:00"], ["14:00", "20:00"]]`: half-open, in order, no overlap. `[]`: none."""
 
 
 def _parse_duration(value: object) -> timedelta:

@@ -1,7 +1,0 @@
-"""Policy packs: the public face. The fields of each rule are documented in `dialer.policy.schema`."""
-
-from __future__ import annotations
-
-from dialer.policy.schema import PackFile, load_pack
-
-__all__ = ["PackFile", "load_pack"]

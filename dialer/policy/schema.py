@@ -1,21 +1,19 @@
-"""The schema of policy packs: the rules of one jurisdiction as data, and how one pack is read from TOML.
+"""The schema of policy packs: the rules of one jurisdiction as data.
 
-A pack file holds `id`, `version`, `regions`, `name`, `notice`, optionally `calendar`, and an array of `[[rules]]`. Each rule
-has a `kind` that fixes its own fields. All rules that concern a call are combined by conjunction: every one must permit.
+A pack file holds `id`, `version`, `regions`, `name`, `notice`, optionally `calendar`, and an array of `[[rules]]`. Each
+rule has a `kind` that fixes its own fields. All rules that concern a call are combined by conjunction: every one must
+permit.
 What is not understood is never skipped: an unknown key, kind, class or weekday makes the whole pack unusable.
 """
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, PlainSerializer, TypeAdapter, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
-from dialer.errors import PackError
 from dialer.numbers import NumberClass
 from dialer.policy import calendars
 from dialer.policy.facts import Basis, CallKind
@@ -50,8 +48,8 @@ Industry = Literal["finance", "property", "health", "recruitment_tourism"]
 
 
 class RuleBase(Strict):
-    """What every rule has. The selectors (`industries` .. `call_kinds`) are each optional and empty means everyone; a rule
-    concerns a call only when all that are given match."""
+    """What every rule has. The selectors (`industries` .. `call_kinds`) are each optional and empty means everyone; a
+    rule concerns a call only when all that are given match."""
 
     id: RuleId
     """Unique in its pack and beginning with the pack's id and a dot: `CN.window.default`. Evidence cites it."""
@@ -76,7 +74,7 @@ class RuleBase(Strict):
     call_kinds: tuple[CallKind, ...] = ()
     """Only for `live` or only for `prerecorded` calls."""
     exempt_bases: tuple[Basis, ...] = ()
-    """The rule does not concern a callee who has a consent in force, for this seller and purpose, on one of these bases."""
+    """The rule does not concern a callee with a consent in force, for this seller and purpose, on one of these bases."""
 
     @model_validator(mode="after")
     def _dates_in_order(self) -> Self:
@@ -99,7 +97,8 @@ class ConsentRule(RuleBase):
 
     kind: Literal["consent"]
     model: Literal["opt_in", "opt_out"]
-    """`opt_in`: no call without a consent in force. `opt_out`: no consent is needed, but one that was withdrawn still bars."""
+    """`opt_in`: no call without a consent in force. `opt_out`: none is needed. In both, a consent that was withdrawn bars
+    until a later one is given."""
     bases: tuple[Basis, ...] = ()
     """The accepted bases; empty accepts every basis."""
     max_age_days: dict[Basis, Count] = Field(default_factory=dict)
@@ -129,9 +128,7 @@ class Week(Strict):
         for key, hours in value.items():
             for day in _SHORTHANDS.get(key, (key,)):
                 if day in week:
-                    raise fault(
-                        f"the hours of `{day}` are given twice", "give each weekday once, by name or by shorthand"
-                    )
+                    raise fault(f"the hours of `{day}` are given twice", "give each weekday once")
                 week[day] = hours
         return week
 
@@ -162,8 +159,8 @@ class WindowRule(RuleBase):
     kind: Literal["window"]
     days: Week
     holidays: HolidayHours
-    """What a holiday of the pack's calendar does: closes the day, nothing, or leaves only those of its weekday's hours that
-    lie within these hours too. A holiday never opens what its weekday closes. Must be written."""
+    """What a holiday of the pack's calendar does: closes the day, nothing, or leaves only those of its weekday's hours
+    that lie within these hours too. A holiday never opens what its weekday closes. Must be written."""
     eve: Hours | None = None
     """On the day before a holiday only those of the weekday's hours that lie within these count (Italy)."""
     subdivision_holidays: bool = False
@@ -225,7 +222,7 @@ class CallerNumberRule(RuleBase):
     allowed_classes: tuple[NumberClass, ...] = ()
     denied_classes: tuple[NumberClass, ...] = ()
     allowed_prefixes: tuple[Prefix, ...] = ()
-    """The number, as `Number.e164` has it, begins with one of these: `+91140`, or bare `95` for a 95xxx service code."""
+    """The number, as `Number.e164` has it, begins with one of these: `+91140`, or bare `95` for a 95xxx code."""
     denied_prefixes: tuple[Prefix, ...] = ()
 
     @model_validator(mode="after")
@@ -278,8 +275,8 @@ class Calendar(Strict):
 
     country: Region
     verified_through: date
-    """Last day for which the dates are known, not predicted. Past it weekends, predicted holidays and the 3 days on either
-    side of them count as holidays, for rules that ask about holidays at all."""
+    """Last day for which the dates are known, not predicted. Past it weekends, predicted holidays and the 3 days on
+    either side of them count as holidays, for rules that ask about holidays at all."""
 
     @model_validator(mode="after")
     def _supported(self) -> Self:
@@ -326,96 +323,5 @@ def check_rules(pack_id: str, rules: Iterable[Rule], calendar: Calendar | None) 
         if isinstance(rule, WindowRule) and rule.needs_calendar and calendar is None:
             raise fault(
                 f"rule `{rule.id}`: holidays: the pack has no calendar to ask",
-                'add `calendar = {country = "..", verified_through = ...}`, or write `holidays = "as_weekday"` without `eve`',
+                'add a `calendar`, or write `holidays = "as_weekday"` and no `eve`',
             )
-
-
-def load_pack(text: str, origin: str) -> PackFile:
-    """Read one pack. `origin` (a file name) begins every error message.
-
-    Raises:
-        PackError: the text is no TOML, or no pack; the first fault is named with its rule and field.
-    """
-    data = parse_toml(text, origin)
-    try:
-        pack = PackFile.model_validate(data)
-    except ValidationError as error:
-        raise pack_error(error, data, origin) from None
-    for rule in pack.rules:
-        if rule.authority == "administrator":
-            raise PackError(
-                f"{origin}: rule `{rule.id}`: authority: `administrator` is no authority of a pack",
-                "name the law or practice that it rests on, or move the rule to the administrator's policy",
-            )
-    return pack
-
-
-def parse_toml(text: str, origin: str) -> dict[str, Any]:
-    """TOML as plain data; raises `PackError`."""
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        reason = " ".join(str(error).split())
-        raise PackError(
-            f"{origin}: not TOML: {reason[:1].lower()}{reason[1:]}", "correct the line that it names"
-        ) from None
-
-
-def pack_error(error: ValidationError, data: Any, origin: str) -> PackError:
-    """The first fault of a validation as one line: file, rule, field, what is wrong, cure."""
-    # A rule that failed also leaves its list too short, which is no fault of its own.
-    details = [each for each in error.errors() if each["type"] != "too_short"] or error.errors()
-    first = details[0]
-    what, cure = _words(first)
-    where = [origin, *_path(first["loc"], data)]
-    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
-    return PackError(f"{': '.join([*where, what])}{more}", cure)
-
-
-_KINDS: Final = frozenset(
-    {"consent", "window", "cap", "list", "refusal", "caller_number", "callee_number", "retention", "conduct"}
-)
-
-
-def _path(loc: Sequence[int | str], data: Any) -> list[str]:
-    """The place of a fault for people. Follows `data`, so that a rule is named by its id and the names that pydantic adds for
-    the members of a union are left out."""
-    rule: list[str] = []
-    fields: list[str] = []
-    here = data
-    for step in loc:
-        if isinstance(here, list) and isinstance(step, int) and step < len(here):
-            here = here[step]
-            fields.append(str(step + 1))
-        elif isinstance(here, dict) and step in here:
-            here = here[step]
-            fields.append(str(step))
-        elif isinstance(here, dict) and step not in _KINDS:
-            fields.append(str(step))
-        if isinstance(here, dict) and fields and (fields[-1] in ("rule", "replacement") or fields[-2:-1] == ["rules"]):
-            rule, fields = [f"rule `{here.get('id', f'number {fields[-1]}')}`"], []
-    return [*rule, ".".join(fields)] if fields else rule
-
-
-def _words(detail: ErrorDetails) -> tuple[str, str]:
-    """What is wrong and its cure, in our own words where pydantic's would not help."""
-    kind, context = detail["type"], detail.get("ctx", {})
-    if kind == "pack":
-        return context["what"], context["cure"]
-    match kind:
-        case "extra_forbidden":
-            return "unknown key", "correct its spelling, or remove it"
-        case "missing":
-            return "is missing", "add it"
-        case "literal_error" | "enum":
-            return f"`{str(detail['input'])[:64]}` is not one of {context['expected']}", "use one of these"
-        case "union_tag_invalid":
-            return f"kind: `{context['tag']}` is not one of {context['expected_tags']}", "use one of these"
-        case "union_tag_not_found":
-            return "kind: is missing", "say what kind of rule it is"
-        case _:
-            message = detail["msg"]
-            return message[:1].lower() + message[1:], "see `docs/reference` for what the field takes"
-
-
-RULE: Final[TypeAdapter[Rule]] = TypeAdapter(Rule)
