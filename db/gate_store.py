@@ -67,21 +67,15 @@ class PostgresGateStore:
                 await self._pool.release(connection)
 
     async def redeem(
-        self, permit_hash: bytes, callee: Number, presented: str, by: str, now: datetime, payload: str
+        self, permit_hash: bytes, callee: str, presented: str, by: str, now: datetime, payload: str
     ) -> int | None:
-        """Use up a permit in one statement, its evidence included."""
-        digits = callee.digits if callee.is_e164 else None
+        """Use up a permit in one statement, its evidence included. A code without `+` has no lock and no refusals."""
+        digits = int(callee[1:]) if callee.startswith("+") else None
         with _translated():
             found: int | None = await self._pool.fetchval(
-                _SQL["redeem"], permit_hash, callee.e164, digits, presented, by, now, payload
+                _SQL["redeem"], permit_hash, callee, digits, presented, by, now, payload
             )
         return found
-
-    async def permit_seller(self, permit_hash: bytes) -> str | None:
-        """The seller for whom the permit was issued, used up or not."""
-        with _translated():
-            code: str | None = await self._pool.fetchval(_SQL["permit_seller"], permit_hash)
-        return code
 
     async def latest_decision(self) -> datetime | None:
         """When the newest decision was made, as the clock said then."""

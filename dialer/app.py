@@ -54,7 +54,7 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
         except (OSError, asyncpg.PostgresError, TimeoutError) as error:
             raise DatabaseError(
                 f"the database cannot be reached or migrated: {error}",
-                "check HEEDLINE_DATABASE_URL, that the server is PostgreSQL 16 or newer and that the user may create roles",
+                "check HEEDLINE_DATABASE_URL; the server must be PostgreSQL 16 or newer and the user may create roles",
             ) from error
         try:
             yield Database(dsn, pool, embedded)

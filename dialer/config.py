@@ -1,7 +1,7 @@
 """Settings: `heedline.toml` in the home folder, and a few environment variables over it.
 
-`HEEDLINE_HOME` (default `~/.local/share/heedline`) holds database, configuration, keys and Asterisk. Every setting has a
-default that works; what is not understood is an error that names the field.
+`HEEDLINE_HOME` (default `~/.local/share/heedline`) holds database, configuration, keys and Asterisk. Every setting has
+a default that works; what is not understood is an error that names the field.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 PERMIT_LIFE = timedelta(seconds=30)
 # How far the clock may fall behind an instant that the gate has already decided at. NTP slews by less.
 CLOCK_TOLERANCE = timedelta(seconds=2)
+_CANONICAL = re.compile(r"\+?[0-9]{2,15}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,30 +187,27 @@ class Gate:
                 facts = assemble(call, configuration, record)
                 return facts, decide(facts, self.packs.for_callee(call.callee, record.address), now)
 
-    async def redeem(self, permit: str, callee_text: str, presented_text: str, by: str, country: str | None) -> Answer:
-        """Use up a permit at the egress: ALLOW when it was issued for this callee and presented number, is in time and
-        unused, and no refusal has come since."""
-        callee, shown = parse(callee_text, country), parse(presented_text, country)
+    async def redeem(self, permit: str, callee: str, presented: str, by: str) -> Answer:
+        """Use up a permit at the egress: ALLOW when it was issued for exactly this callee and presented number (canonical
+        texts, as the permit's answer gave them), is in time and unused, and no refusal has come since."""
         rejected = Answer(refuse(Reason.PERMIT_INVALID, "core.permit"))
+        if not _CANONICAL.fullmatch(callee):
+            return rejected
         try:
             digest = permit_hash(permit)
+            async with asyncio.timeout(self._patience_s):
+                payload = redemption_payload(digest, callee, presented, by)
+                decision = await self._store.redeem(digest, callee, presented, by, self._clock(), payload)
         except ValueError:
             return rejected
-        if not isinstance(callee, Number):
-            return rejected
-        presented = shown.e164 if isinstance(shown, Number) else presented_text
-        payload = redemption_payload(digest, callee.e164, presented, by)
-        try:
-            async with asyncio.timeout(self._patience_s):
-                decision = await self._store.redeem(digest, callee, presented, by, self._clock(), payload)
         except (StoreUnavailable, TimeoutError) as error:
-            log.error("permit not redeemed: %s", error)
+            log.error("permit not redeemed: %s", str(error) or "the database did not answer in time")
             self.stats.failed += 1
             return UNAVAILABLE
         if decision is None:
             return rejected
         self.stats.redeemed += 1
-        return Answer(Verdict(Outcome.ALLOW, ()), callee.e164, presented, permit, decision)
+        return Answer(Verdict(Outcome.ALLOW, ()), callee, presented, permit, decision)
 
     async def close(self) -> None:
         """Wait for the batches under way."""

@@ -88,9 +88,6 @@ class GateStore(Protocol):
         """Commits on a clean exit, otherwise leaves nothing."""
 
     async def redeem(
-        self, permit_hash: bytes, callee: Number, presented: str, by: str, now: datetime, payload: str
+        self, permit_hash: bytes, callee: str, presented: str, by: str, now: datetime, payload: str
     ) -> int | None:
         """Use up a permit, atomically; the decision's id, or None when it is not valid for this call."""
-
-    async def permit_seller(self, permit_hash: bytes) -> str | None:
-        """The seller for whom the permit was issued."""

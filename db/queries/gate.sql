@@ -7,9 +7,6 @@ select gate_record($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 
 -- name: redeem
 select permit_redeem($1, $2, $3, $4, $5, $6, $7)
 
--- name: permit_seller
-select s.code from attempts a join sellers s on s.id = a.seller_id where a.permit_hash = $1
-
 -- name: config_version
 select version from config_state
 

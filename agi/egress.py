@@ -1,0 +1,36 @@
+"""Entry point `egress`: an INVITE that reached the only route to the carrier.
+
+The call's path: a permit is redeemed; without one the gate decides afresh, as for any call. Nothing else goes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from agi.outbound import answer_variables
+from agi.server import AgiCall, Entry
+from dialer.gate import Answer, Gate
+from dialer.policy.facts import CallRequest
+
+
+def egress(gate: Gate, trunk: str) -> Entry:
+    """The entry point on this gate; calls without a permit are judged as calls on `trunk`."""
+
+    async def entry(call: AgiCall) -> Mapping[str, str]:
+        number, permit, presented, seller, peer = (*call.args, *[""] * 5)[:5]
+        if permit:
+            return answer_variables(await gate.redeem(permit, number, presented, peer))
+        request = CallRequest(
+            callee=number, seller=seller, trunk=trunk, presented=presented, path="egress", call_id=call.uniqueid
+        )
+        return answer_variables(await _decide_and_redeem(gate, request, peer))
+
+    return entry
+
+
+async def _decide_and_redeem(gate: Gate, request: CallRequest, peer: str) -> Answer:
+    """Decide, and use the permit up at once: the call is at the carrier's door."""
+    answer = await gate.decide(request)
+    if answer.permit is None:
+        return answer
+    return await gate.redeem(answer.permit, answer.callee, answer.presented, peer)
