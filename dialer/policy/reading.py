@@ -61,8 +61,8 @@ _KINDS: Final = frozenset(
 
 
 def _path(loc: Sequence[int | str], data: Any) -> list[str]:
-    """The place of a fault for people. Follows `data`, so that a rule is named by its id and the names that pydantic adds
-    for the members of a union are left out."""
+    """The place of a fault for people. Follows `data`, so that a rule is named by its id, and leaves out the names
+    that pydantic adds for the members of a union."""
     rule: list[str] = []
     fields: list[str] = []
     here = data

@@ -74,7 +74,7 @@ class RuleBase(Strict):
     call_kinds: tuple[CallKind, ...] = ()
     """Only for `live` or only for `prerecorded` calls."""
     exempt_bases: tuple[Basis, ...] = ()
-    """The rule does not concern a callee with a consent in force, for this seller and purpose, on one of these bases."""
+    """The rule does not concern a callee with a consent in force, for this seller and purpose, on such a basis."""
 
     @model_validator(mode="after")
     def _dates_in_order(self) -> Self:
@@ -97,8 +97,8 @@ class ConsentRule(RuleBase):
 
     kind: Literal["consent"]
     model: Literal["opt_in", "opt_out"]
-    """`opt_in`: no call without a consent in force. `opt_out`: none is needed. In both, a consent that was withdrawn bars
-    until a later one is given."""
+    """`opt_in`: no call without a consent in force. `opt_out`: none is needed. In both, a consent that was withdrawn
+    bars until a later one is given."""
     bases: tuple[Basis, ...] = ()
     """The accepted bases; empty accepts every basis."""
     max_age_days: dict[Basis, Count] = Field(default_factory=dict)
