@@ -188,8 +188,11 @@ class Gate:
                 return facts, decide(facts, self.packs.for_callee(call.callee, record.address), now)
 
     async def redeem(self, permit: str, callee: str, presented: str, by: str) -> Answer:
-        """Use up a permit at the egress: ALLOW when it was issued for exactly this callee and presented number (canonical
-        texts, as the permit's answer gave them), is in time and unused, and no refusal has come since."""
+        """Use up a permit at the egress.
+
+        ALLOW when it was issued for exactly this callee and presented number (canonical texts, as the permit's answer
+        gave them), is in time and unused, and no refusal has come since.
+        """
         rejected = Answer(refuse(Reason.PERMIT_INVALID, "core.permit"))
         if not _CANONICAL.fullmatch(callee):
             return rejected
@@ -285,7 +288,7 @@ class Gate:
         row = DecisionRow(
             request=call.request,
             callee=call.callee,
-            presented=_shown(call),
+            presented=_shown(call, allowed=permit is not None),
             seller_id=configuration.seller_ids.get(facts.seller_code),
             verdict=verdict,
             payload=decision_payload(call.request, facts, verdict, now),
@@ -315,8 +318,9 @@ def _e164(callee: Number | NumberFault) -> str:
     return callee.e164 if isinstance(callee, Number) else ""
 
 
-def _shown(call: _Call) -> str:
-    """The presented number in its canonical form; text that is no number is kept as it came."""
+def _shown(call: _Call, *, allowed: bool) -> str:
+    """The presented number in its canonical form. Text that is no number is kept for the record of a refusal, but an
+    allowed call (emergency, non-marketing) shows none rather than that."""
     if call.presented is not None and isinstance(call.presented.number, Number):
         return call.presented.number.e164
-    return call.request.presented or ""
+    return "" if allowed else (call.request.presented or "")
