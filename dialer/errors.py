@@ -4,7 +4,11 @@ HeedlineError
 ├── PackError          a policy pack, or the administrator's policy, cannot be used
 ├── DatabaseError      the database cannot be set up or reached at the start
 ├── StoreUnavailable   the database did not answer now; the gate refuses meanwhile
-└── ConfigError        a setting is wrong
+├── ConfigError        a setting is wrong
+├── RegisterError      what was asked of a register cannot be done
+│   ├── NotRegistered      it speaks of something that is not there
+│   └── AlreadyRegistered  it would register a thing twice
+└── FileError          a file cannot be read or written as what it should be
 """
 
 from __future__ import annotations
@@ -36,3 +40,19 @@ class StoreUnavailable(HeedlineError):
 
 class ConfigError(HeedlineError):
     """A setting is wrong; names it."""
+
+
+class RegisterError(HeedlineError):
+    """What was asked of a register (sellers, trunks, consents ...) cannot be done; nothing was changed."""
+
+
+class NotRegistered(RegisterError):
+    """It speaks of something that is not registered."""
+
+
+class AlreadyRegistered(RegisterError):
+    """It would register a thing twice."""
+
+
+class FileError(HeedlineError):
+    """A file cannot be read or written as what it should be; names the line where there is one."""

@@ -81,9 +81,9 @@ def permit_hash(permit: str) -> bytes:
 
 
 def read_call(request: CallRequest, configuration: Configuration) -> _Call:
-    """Read the numbers of a request as its trunk's country writes them. Pure."""
+    """Read the numbers of a request as its trunk's country writes them, else the request's own. Pure."""
     trunk = configuration.trunks.get(request.trunk) if request.trunk is not None else None
-    country = trunk.country if trunk else None
+    country = trunk.country if trunk else request.country
     callee = parse(request.callee, country)
     if request.presented is None:
         return _Call(request, callee, None)

@@ -50,7 +50,7 @@ class CallRequest:
     """One outbound call, as the switch (or a person, for a dry run) states it. All text is hostile until read.
 
     `trunk` None: not asked about (dry runs only). `presented` None likewise. `path` says which way the call came
-    (`pbx`, `egress`, `check`).
+    (`pbx`, `egress`, `check`). `country` (ISO 3166-1) reads numbers in national form where no known trunk says how.
     """
 
     callee: str
@@ -62,6 +62,7 @@ class CallRequest:
     presented: str | None = None
     path: str = "pbx"
     call_id: str = ""
+    country: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
