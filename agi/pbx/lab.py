@@ -1,0 +1,219 @@
+"""A lab of three Asterisks on loopback: a call centre's PBX, the egress, and the carrier with its callees.
+
+All calls are real SIP. What leaves is counted where it would arrive: at the carrier, from the messages on the wire.
+
+The callee's behaviour follows from the last two digits of the number (emergency numbers are answered too):
+
+| ends in | the callee |
+|---|---|
+| 86 | is busy (486) |
+| 80 | rings and never answers |
+| 63 | rejects the call (603) |
+| 64 | is not a number that exists (404) |
+| 87 | answers and hangs up at once |
+| else | answers and echoes until the caller hangs up |
+"""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from agi.dialplan.render import EGRESS_FRAGMENTS, PBX_FRAGMENTS, DialplanSettings, Fragment, render
+from agi.pbx.binary import AsteriskBinary
+from agi.pbx.capture import Invite, Tap
+from agi.pbx.instance import Instance
+from agi.pbx.manager import Manager, Packet
+
+_AGENT = """
+[lab-agent]
+exten => s,1,Answer()
+ same => n,Wait(3600)
+"""
+
+_CALLEES = """
+[lab-callees]
+exten => _[+0-9]!,1,Goto(lab-behaviour,${FILTER(0-9,${EXTEN:-2})},1)
+[lab-behaviour]
+exten => 86,1,PJSIPHangup(486)
+exten => 80,1,Ringing()
+ same => n,Wait(3600)
+exten => 63,1,PJSIPHangup(603)
+exten => 64,1,PJSIPHangup(404)
+exten => 87,1,Answer()
+ same => n,Hangup(16)
+exten => _X!,1,Ringing()
+ same => n,Answer()
+ same => n,Echo()
+"""
+
+_PEER = """
+[{name}]
+type = endpoint
+context = {context}
+transport = udp
+disallow = all
+allow = ulaw,alaw
+aors = {name}
+direct_media = no
+rtp_symmetric = yes
+media_address = {own}
+bind_rtp_to_media_address = yes
+[{name}]
+type = aor
+contact = sip:{address}:{port}
+[{name}]
+type = identify
+endpoint = {name}
+match = {address}
+"""
+
+
+class Way(Enum):
+    """How a call is started."""
+
+    AGENT = "agent"  # the agent's phone first, then heedline-outbound
+    CALLEE = "callee"  # heedline-outbound first, then the agent
+    BYPASS = "bypass"  # straight to the egress endpoint: no gate in the PBX
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that was started; `id` is the unique id of its first channel."""
+
+    id: str
+    response: Packet
+    manager: Manager
+
+    @property
+    def answered(self) -> bool:
+        """The side that was called first answered (for Way.AGENT that is the agent)."""
+        return self.response["Response"] == "Success"
+
+    async def ended(self, within: float = 30) -> Packet:
+        """The Hangup event of its first channel; TimeoutError after `within` seconds."""
+        if not self.response.get("Uniqueid"):
+            return self.response
+        return await self.manager.expect(
+            lambda event: event.get("Event") == "Hangup" and event.get("Uniqueid") == self.id, within
+        )
+
+
+class Lab:
+    """Three Asterisks: `pbx`, `egress` and `carrier`, under `folder`. `settings.agi` is where Heedline listens.
+
+    Each has a loopback address of a random 127.x.y.0/24, so that two labs on one machine cannot meet.
+    """
+
+    def __init__(self, binary: AsteriskBinary, folder: Path, settings: DialplanSettings) -> None:
+        network = f"127.{secrets.randbelow(254) + 1}.{secrets.randbelow(254) + 1}"
+        self.settings = settings
+        self.pbx = Instance(binary, folder / "pbx", "pbx", f"{network}.11")
+        self.egress = Instance(binary, folder / "egress", "egress", f"{network}.12")
+        self.carrier = Instance(binary, folder / "carrier", "carrier", f"{network}.13")
+        self._tap = Tap(self.carrier)
+        self._mark = 0
+        self._calls = itertools.count(1)
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Start all three; InstanceError when one does not start, and then none is left."""
+        self._configure()
+        async with self._stack as stack:
+            for instance in (self.carrier, self.egress, self.pbx):
+                await stack.enter_async_context(instance)
+            await self._tap.start()
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def messages(self, number: str | None = None) -> list[Invite]:
+        """The INVITEs that reached the carrier since the last `mark`; of `number` alone if given."""
+        invites = (await self._tap.invites())[self._mark :]
+        return [invite for invite in invites if number in (None, invite.number)]
+
+    async def invites(self, number: str | None = None) -> int:
+        """How many INVITEs reached the carrier since the last `mark`, by Request-URI user if `number` is given."""
+        return len(await self.messages(number))
+
+    async def mark(self) -> None:
+        """Count from here."""
+        self._mark = len(await self._tap.invites())
+
+    async def originate(
+        self,
+        number: str,
+        *,
+        way: Way = Way.AGENT,
+        cli: str = "",
+        variables: Mapping[str, str] | None = None,
+        timeout_s: float = 30,
+    ) -> Call:
+        """Start a call on the PBX by AMI and return when the side called first has answered or failed.
+
+        `variables` are channel variables such as HEEDLINE_SELLER; they are inherited by the channels that it starts.
+        """
+        ident = f"lab-{secrets.token_hex(4)}-{next(self._calls)}"
+        fields = [
+            *_legs(way, number, self.settings.egress),
+            ("ChannelId", ident),
+            ("OtherChannelId", f"{ident}-2"),
+            ("Timeout", str(int(timeout_s * 1000))),
+            ("Async", "true"),
+            *(("Variable", f"__{name}={value}") for name, value in (variables or {}).items()),
+        ]
+        if cli:
+            fields.append(("CallerID", f"<{cli}>"))
+        manager = self.pbx.manager
+        response = await manager.originate(fields, within=timeout_s + 5)
+        return Call(ident, response, manager)
+
+    def _configure(self) -> None:
+        self.pbx.files = {
+            "extensions.conf": _dialplan(PBX_FRAGMENTS, self.settings) + _AGENT,
+            "pjsip.conf": _pjsip(self.pbx, {self.settings.egress: (self.egress, "lab-agent")}),
+        }
+        self.egress.files = {
+            "extensions.conf": _dialplan(EGRESS_FRAGMENTS, self.settings) + "[lab-nothing]\n",
+            "pjsip.conf": _pjsip(
+                self.egress,
+                {"pbx": (self.pbx, "heedline-egress"), self.settings.carrier: (self.carrier, "lab-nothing")},
+            ),
+        }
+        self.carrier.files = {
+            "extensions.conf": "[general]\n" + _CALLEES,
+            "pjsip.conf": _pjsip(self.carrier, {"egress": (self.egress, "lab-callees")}),
+        }
+
+
+def _legs(way: Way, number: str, trunk: str) -> list[tuple[str, str]]:
+    """The Originate fields that say who is called first and what happens then."""
+    agent = "Local/s@lab-agent/n"
+    if way is Way.AGENT:
+        return [("Channel", agent), ("Context", "heedline-outbound"), ("Exten", number), ("Priority", "1")]
+    first = f"Local/{number}@heedline-outbound/n" if way is Way.CALLEE else f"PJSIP/{number}@{trunk}"
+    return [("Channel", first), ("Context", "lab-agent"), ("Exten", "s"), ("Priority", "1")]
+
+
+def _dialplan(fragments: Sequence[Fragment], settings: DialplanSettings) -> str:
+    return "[general]\n" + "\n".join(render(fragment, settings) for fragment in fragments)
+
+
+def _pjsip(own: Instance, peers: Mapping[str, tuple[Instance, str]]) -> str:
+    """pjsip.conf: the transport and, for each peer by its address, an endpoint with the context of its calls."""
+    transport = f"[udp]\ntype = transport\nprotocol = udp\nbind = {own.address}:{own.sip_port}\n"
+    return transport + "".join(
+        _PEER.format(name=name, context=context, own=own.address, address=peer.address, port=peer.sip_port)
+        for name, (peer, context) in peers.items()
+    )
