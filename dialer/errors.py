@@ -4,6 +4,9 @@ HeedlineError
 ├── PackError          a policy pack, or the administrator's policy, cannot be used
 ├── DatabaseError      the database cannot be set up or reached at the start
 ├── StoreUnavailable   the database did not answer now; the gate refuses meanwhile
+├── AmiUnavailable     the switch's manager interface is not connected, or did not answer in time
+├── AmiRefused         the switch refused a login or an action
+├── UnsafeText         a text may not be put on a wire to the switch
 ├── ConfigError        a setting is wrong
 ├── RegisterError      what was asked of a register cannot be done
 │   ├── NotRegistered      it speaks of something that is not there
@@ -36,6 +39,18 @@ class DatabaseError(HeedlineError):
 
 class StoreUnavailable(HeedlineError):
     """The database did not answer now. For the gate this is a refusal."""
+
+
+class AmiUnavailable(HeedlineError):
+    """The switch's manager interface is not connected, or did not answer in time."""
+
+
+class AmiRefused(HeedlineError):
+    """The switch refused a login or an action."""
+
+
+class UnsafeText(HeedlineError):
+    """A text holds what may not be put on a wire to the switch; nothing of it was sent."""
 
 
 class ConfigError(HeedlineError):
