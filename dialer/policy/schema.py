@@ -210,6 +210,10 @@ class RefusalRule(RuleBase):
 
     @model_validator(mode="after")
     def _one_bar(self) -> Self:
+        if self.exempt_bases:
+            raise fault(
+                "`exempt_bases` cannot set a refusal aside", "write `lifted_by_consent = true`, or leave it out"
+            )
         if (self.bars is None) == (self.bars_days is None):
             raise fault("it must say how long a refusal bars, once", 'write `bars = "forever"` or `bars_days = 60`')
         return self
