@@ -173,6 +173,7 @@ create table evidence (
     subject bigint,
     payload text not null
 );
+create index evidence_loosenings on evidence (id) where kind = 'policy.loosened';
 
 create table alarms (
     id bigint generated always as identity primary key,

@@ -41,6 +41,8 @@ $$;
 grant usage on schema public to heedline_service;
 grant select on all tables in schema public to heedline_service;
 grant insert on all tables in schema public to heedline_service;
+-- Ids that are known before their rows: a batch of decisions, an import while its numbers go in.
+grant usage on sequence decisions_id_seq, suppression_imports_id_seq to heedline_service;
 revoke insert on config_state from heedline_service;
 grant update (version) on config_state to heedline_service;
 grant update (name, industry, suspended) on sellers to heedline_service;
