@@ -1,0 +1,64 @@
+"""Every channel variable and SIP header by which a PBX and Heedline speak, named once.
+
+The dialplan fragments, the AGI entry points, AMI and the tests take the names from here. A value that Heedline sets holds
+only `[A-Za-z0-9_:+.-]`, so that the dialplan can compare and dial it without quoting; a value that the PBX sets is hostile
+text until it has been parsed.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Set by the PBX before the gate subroutine runs.
+
+#: Code of the seller on whose behalf the call is made.
+HEEDLINE_SELLER: Final = "HEEDLINE_SELLER"
+#: Purpose of the call, as consents name it (`marketing` when empty).
+HEEDLINE_PURPOSE: Final = "HEEDLINE_PURPOSE"
+#: How the call speaks: a `dialer.policy.facts.CallKind` (`live` when empty).
+HEEDLINE_KIND: Final = "HEEDLINE_KIND"
+#: Name of the trunk that would carry the call.
+HEEDLINE_TRUNK: Final = "HEEDLINE_TRUNK"
+#: What the administrator declared the route to carry: a `dialer.policy.facts.Route` (`marketing` when empty).
+HEEDLINE_ROUTE: Final = "HEEDLINE_ROUTE"
+#: Caller number (CLI) that would be presented to the callee, as raw text.
+HEEDLINE_CLI: Final = "HEEDLINE_CLI"
+
+# Set by Heedline, by one command, and cleared by the dialplan before it asks.
+
+#: The verdict's outcome: `ALLOW`, `REFUSE` or `DEFER`. Whatever is not exactly `ALLOW` is a refusal.
+GATE_VERDICT: Final = "GATE_VERDICT"
+#: Reason codes (`dialer.verdict.Reason`) joined by `REASON_SEPARATOR`; empty for a plain ALLOW.
+GATE_REASONS: Final = "GATE_REASONS"
+#: The permit (32 hexadecimal digits) that the egress redeems; empty unless allowed.
+GATE_PERMIT: Final = "GATE_PERMIT"
+#: The callee in E.164, or the digits of a short code: the only number that may be dialled.
+GATE_CALLEE: Final = "GATE_CALLEE"
+#: The caller number to present, in E.164.
+GATE_PRESENTED: Final = "GATE_PRESENTED"
+#: DEFER: the next permitted instant, in whole seconds since 1970-01-01T00:00:00Z; otherwise empty.
+GATE_UNTIL: Final = "GATE_UNTIL"
+#: Identity of the attempt, by which the channel's later events are matched to it.
+GATE_ATTEMPT: Final = "GATE_ATTEMPT"
+
+# SIP headers between a call centre's PBX and the egress; the egress removes them before the carrier.
+
+#: Carries GATE_PERMIT to the egress.
+X_HEEDLINE_PERMIT: Final = "X-Heedline-Permit"
+#: Carries HEEDLINE_SELLER to the egress.
+X_HEEDLINE_SELLER: Final = "X-Heedline-Seller"
+
+#: Joins the codes in GATE_REASONS: a comma would part the arguments of a dialplan application.
+REASON_SEPARATOR: Final = ":"
+
+INPUTS: Final = (HEEDLINE_SELLER, HEEDLINE_PURPOSE, HEEDLINE_KIND, HEEDLINE_TRUNK, HEEDLINE_ROUTE, HEEDLINE_CLI)
+OUTPUTS: Final = (
+    GATE_VERDICT,
+    GATE_REASONS,
+    GATE_PERMIT,
+    GATE_CALLEE,
+    GATE_PRESENTED,
+    GATE_UNTIL,
+    GATE_ATTEMPT,
+)
+HEADERS: Final = (X_HEEDLINE_PERMIT, X_HEEDLINE_SELLER)
