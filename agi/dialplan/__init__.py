@@ -1,1 +1,1 @@
-"""What a PBX includes: the `.conf` fragments, and the names by which the PBX and Heedline speak on a channel."""
+"""What a PBX includes, and the names that both sides of the channel agree on."""

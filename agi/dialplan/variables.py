@@ -1,8 +1,8 @@
 """Every channel variable and SIP header by which a PBX and Heedline speak, named once.
 
-The dialplan fragments, the AGI entry points, AMI and the tests take the names from here. A value that Heedline sets holds
-only `[A-Za-z0-9_:+.-]`, so that the dialplan can compare and dial it without quoting; a value that the PBX sets is hostile
-text until it has been parsed.
+The dialplan fragments, the AGI entry points, AMI and the tests take the names from here. A value that Heedline sets
+holds only `[A-Za-z0-9_:+.-]`, so that the dialplan can compare and dial it without quoting; one that the PBX sets is
+hostile text until it has been parsed.
 """
 
 from __future__ import annotations
