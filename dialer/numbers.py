@@ -1,68 +1,52 @@
-"""Raw text -> Number (E.164, class, regions, candidate time zones), or why not."""
+"""Raw text -> Number (E.164, class, regions, candidate time zones), or why not.
+
+The text comes from dialplans, files and callers, so it is judged before it is understood (`numbering.lint`); what
+cannot be understood exactly is a `NumberFault`, never an exception and never a guess. `numbering.plan` knows numbers
+with a country code, `numbering.home` the ways in which a country dials.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
+from functools import lru_cache
+
+from dialer.numbering import home, lint, plan
+from dialer.numbering.explain import describe
+from dialer.numbering.model import Fault, Number, NumberClass, NumberFault
+
+__all__ = ["Fault", "Number", "NumberClass", "NumberFault", "describe", "from_e164_digits", "parse"]
+
+_REMEMBERED = 65_536  # texts; some 30 MB when full
 
 
-class NumberClass(StrEnum):
-    """What kind of line a number reaches."""
+def parse(raw: str, country: str | None = None) -> Number | NumberFault:
+    """The number that `raw` names, or why it names none; no text raises.
 
-    MOBILE = "mobile"
-    FIXED = "fixed"
-    FIXED_OR_MOBILE = "fixed_or_mobile"
-    TOLL_FREE = "toll_free"
-    PREMIUM = "premium"
-    SHARED_COST = "shared_cost"
-    VOIP = "voip"
-    PERSONAL = "personal"
-    PAGER = "pager"
-    UAN = "uan"
-    VOICEMAIL = "voicemail"
-    SATELLITE = "satellite"
-    INTERNATIONAL_SERVICE = "international_service"  # +800, +808, +979
-    SHORT = "short"
-    EMERGENCY = "emergency"
-    PUBLIC_SERVICE = "public_service"  # 12321, 12315, 12345, 96110
-    SERVICE_95 = "service_95"
-    SERVICE_96 = "service_96"
-    SERVICE_400 = "service_400"
-    MESSAGE_PORT = "message_port"  # 106x
-    UNKNOWN = "unknown"
-
-
-class Fault(StrEnum):
-    """Why a text is no number; closed."""
-
-    EMPTY = "empty"
-    TOO_LONG = "too_long"  # over 32 characters of raw text
-    CHARACTERS = "characters"  # anything but ASCII digits, one leading +, and separators
-    EXTRA_ZERO = "extra_zero"
-    LENGTH = "length"
-    COUNTRY_UNKNOWN = "country_unknown"
-    NOT_ASSIGNED = "not_assigned"  # well-formed, but no range of the number plan
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A number that was understood.
-
-    `e164` begins with `+` for E.164 numbers; short and emergency codes are their bare digits (`110`), meaningful in
-    `regions` alone. `regions` are ISO 3166-1, `subdivisions` ISO 3166-2 candidates (NANP area codes), `zones` IANA
-    names; each holds every candidate, and an empty `zones` means unknown.
+    `country` (ISO 3166-1) is the trunk's: it gives meaning to national forms, short codes and the international prefix.
+    Without it only `+` forms and 112 are understood. Results are remembered; the longest texts never are.
     """
-
-    e164: str
-    cls: NumberClass
-    regions: tuple[str, ...]
-    subdivisions: tuple[str, ...]
-    zones: tuple[str, ...]
+    if len(raw) > lint.MAX_RAW:
+        return NumberFault(Fault.TOO_LONG, lint.clip(raw))
+    return _parse(raw, country)
 
 
-@dataclass(frozen=True, slots=True)
-class NumberFault:
-    """A text that is no number, and why. `raw` is clipped to 64 characters, with control characters escaped."""
+def from_e164_digits(digits: int) -> Number | NumberFault:
+    """The number whose `digits` were stored."""
+    return parse(f"+{digits}")
 
-    fault: Fault
-    raw: str
+
+@lru_cache(maxsize=_REMEMBERED)
+def _parse(raw: str, country: str | None) -> Number | NumberFault:
+    text = lint.read(raw)
+    outcome = text if isinstance(text, Fault) else _understand(text, country)
+    return NumberFault(outcome, lint.clip(raw)) if isinstance(outcome, Fault) else outcome
+
+
+def _understand(text: lint.Dialled, country: str | None) -> Number | Fault:
+    if text.international:
+        return plan.international(text.digits)
+    at = home.home(country) if country else None
+    if at is not None:
+        return home.dialled(text.digits, at)
+    if text.digits == home.GSM_EMERGENCY:
+        return Number(text.digits, NumberClass.EMERGENCY, (), (), ())
+    return Fault.COUNTRY_UNKNOWN
