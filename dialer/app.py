@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import asyncpg
 
+from db.bulk_store import PostgresBulkStore
 from db.embedded import EmbeddedServer, ensure_database
 from db.gate_store import PostgresGateStore
 from db.migrate import migrate
 from db.pool import open_pool
+from db.register_store import PostgresRegisterStore
+from dialer.bulk import Imports, Validator, validate_here
 from dialer.config import Settings
+from dialer.consents import Consents
 from dialer.errors import DatabaseError
 from dialer.gate import Gate
+from dialer.imports import RowFault
 from dialer.policy.admin import load_admin
 from dialer.policy.pack import PackSet, load_packs
+from dialer.refusals import Refusals
+from dialer.registers import Lists, Routes, Sellers, Trunks
 
 
 def clock() -> datetime:
@@ -99,3 +106,50 @@ async def open_gate(settings: Settings, database: Database) -> AsyncIterator[Gat
     finally:
         await gate.close()
         pool.terminate()
+
+
+@dataclass(frozen=True, slots=True)
+class Registers:
+    """The registers' use cases on one store."""
+
+    store: PostgresRegisterStore
+    sellers: Sellers
+    trunks: Trunks
+    routes: Routes
+    lists: Lists
+    consents: Consents
+    refusals: Refusals
+
+
+def open_registers(database: Database, by: str) -> Registers:
+    """The registers; `by` is who changes them, for evidence."""
+    store = PostgresRegisterStore(database.pool)
+    return Registers(
+        store,
+        Sellers(store, clock, by),
+        Trunks(store, clock, by),
+        Routes(store, clock, by),
+        Lists(store, clock, by),
+        Consents(store, clock, by),
+        Refusals(store, clock, by),
+    )
+
+
+def open_imports(
+    database: Database,
+    by: str,
+    *,
+    validator: Validator = validate_here,
+    on_fault: Callable[[RowFault], None] = lambda fault: None,
+    on_progress: Callable[[int], None] = lambda read: None,
+) -> Imports:
+    """Imports of files into the registers; `on_progress` is told the bytes that were read."""
+    return Imports(
+        PostgresRegisterStore(database.pool),
+        PostgresBulkStore(database.pool),
+        clock,
+        by,
+        validator=validator,
+        on_fault=on_fault,
+        on_progress=on_progress,
+    )
