@@ -1,0 +1,86 @@
+"""Real PostgreSQL for integration tests: one server a session, one migrated template, one database a test."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from db.embedded import EmbeddedServer, database_dsn, ensure_database
+from db.migrate import migrate
+from dialer.app import Database, Registers, open_database, open_registers
+from dialer.config import Settings
+
+_TEMPLATE = "heedline_template"
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[EmbeddedServer]:
+    """A server of the session's own, with the migrated template database."""
+    folder = Path(tempfile.mkdtemp(prefix="heedline-test-"))
+    # As root the server runs under another user, who must reach its files.
+    folder.chmod(0o755)
+    server = EmbeddedServer(folder / "postgres")
+    try:
+        asyncio.run(_make_template(server))
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _make_template(server: EmbeddedServer) -> None:
+    await migrate(await ensure_database(server.maintenance_dsn, _TEMPLATE))
+
+
+@pytest.fixture
+def dsn(server: EmbeddedServer) -> Iterator[str]:
+    """A fresh, migrated database."""
+    name = f"heedline_test_{next(_numbers)}"
+    asyncio.run(_maintain(server, f'create database "{name}" template "{_TEMPLATE}"'))
+    yield database_dsn(server.maintenance_dsn, name)
+    asyncio.run(_maintain(server, f'drop database "{name}" with (force)'))
+
+
+async def _maintain(server: EmbeddedServer, statement: str) -> None:
+    connection = await asyncpg.connect(server.maintenance_dsn)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, dsn: str) -> Settings:
+    """Settings of a home of its own on the test's database."""
+    return Settings.model_validate({"home": tmp_path / "home", "database": {"url": dsn}})
+
+
+@pytest.fixture
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    """The test's database, open."""
+    async with open_database(settings) as database:
+        yield database
+
+
+@pytest.fixture
+def registers(database: Database) -> Registers:
+    """The registers, changed by `test`."""
+    return open_registers(database, "test")
+
+
+@pytest.fixture
+async def owner(dsn: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection with the owner's rights, to look behind the service's back."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        yield connection
+    finally:
+        await connection.close()
