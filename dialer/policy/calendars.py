@@ -15,7 +15,10 @@ import holidays
 
 _DAY: Final = timedelta(days=1)
 _MARGIN_DAYS: Final = 3
+_SATURDAY: Final = 5
 _SUBDIVISION_CODE_LENGTH: Final = 3  # ISO 3166-2; longer names in the package are single towns
+_REST_THROUGH_WEEKENDS: Final = frozenset({"CN"})
+"""Where rest days run on through the weekends beside a holiday; the package lists their weekdays alone."""
 UNKNOWN: Final = "the calendar of this year is not known"
 
 
@@ -47,6 +50,23 @@ def _year(country: str, subdivision: str | None, year: int) -> dict[date, str] |
 
 
 @lru_cache(maxsize=64)
+def _rest_weekends(country: str, year: int) -> dict[date, str]:
+    """The weekend days of one year that adjoin a holiday and are no make-up working days, under that holiday's name."""
+    # Rest days may begin in the old year.
+    listed = holidays.country_holidays(country, years=(year - 1, year, year + 1), observed=True, language="en_US")
+    # A plain copy: to ask `listed` for a day of a fourth year would add that year.
+    known, workdays = dict(listed.items()), listed.weekend_workdays
+    found: dict[date, str] = {}
+    for holiday, name in known.items():
+        for step in (-_DAY, _DAY):
+            day = holiday + step
+            while day.weekday() >= _SATURDAY and day not in known and day not in workdays:
+                found[day] = name
+                day += step
+    return {day: name for day, name in found.items() if day.year == year}
+
+
+@lru_cache(maxsize=64)
 def _weekend(country: str) -> frozenset[int]:
     return frozenset({5, 6}) | frozenset(holidays.country_holidays(country).weekend)
 
@@ -75,6 +95,8 @@ class HolidayCalendar:
     def closed(self, day: date) -> str | None:
         """Why that day counts as a holiday, or None when it does not."""
         name = self.named(day)
+        if name is None and self._country in _REST_THROUGH_WEEKENDS:
+            name = _rest_weekends(self._country, day.year).get(day)
         if name is not None or day <= self._verified_through:
             return name
         unverified = f"the calendar is verified to {self._verified_through} only"
