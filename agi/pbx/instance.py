@@ -21,7 +21,7 @@ from typing import Self
 
 from agi.pbx import launch, settings
 from agi.pbx.binary import AsteriskBinary
-from agi.pbx.manager import Manager, ManagerError
+from agi.pbx.manager import Manager, ManagerError, Predicate
 
 _SOCKET_PATH_LIMIT = 107  # bytes; sockaddr_un of Linux
 _BOOT_SECONDS = 30
@@ -129,6 +129,13 @@ class Instance:
         output = await self.cli("core show channels concise")
         return tuple(line.split("!", 1)[0] for line in output.splitlines() if "!" in line)
 
+    async def hang_up_all(self, within: float = 10) -> None:
+        """End every call and return when no channel is left; TimeoutError after `within` seconds for one."""
+        while names := await self.channels():
+            await self.cli("channel request hangup all")
+            for name in names:
+                await self.manager.expect(_hangup_of(name), within)
+
     def command(self, *arguments: str) -> list[str]:
         """The argument list that runs this Asterisk with `arguments`; `-rx` among them reaches the running one."""
         return [*self.binary.argv, "-C", str(self.folder / "etc" / "asterisk.conf"), *arguments]
@@ -191,7 +198,11 @@ class Instance:
                 await asyncio.sleep(0.02)  # nothing announces the open port
 
 
-def free_port(address: str, kind: socket.SocketKind) -> int:
+def _hangup_of(name: str) -> Predicate:
+    return lambda event: event.get("Event") == "Hangup" and event.get("Channel") == name
+
+
+def free_port(address: str, kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
     """A port of `address` that is free now; nothing keeps it so."""
     with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind((address, 0))

@@ -98,8 +98,11 @@ class Call:
         return self.response["Response"] == "Success"
 
     async def ended(self, within: float = 30) -> Packet:
-        """The Hangup event of its first channel; TimeoutError after `within` seconds."""
-        if not self.response.get("Uniqueid"):
+        """The Hangup event of its first channel, or the response of a call that never had one.
+
+        TimeoutError after `within` seconds.
+        """
+        if not self.answered:
             return self.response
         return await self.manager.expect(
             lambda event: event.get("Event") == "Hangup" and event.get("Uniqueid") == self.id, within
@@ -151,6 +154,11 @@ class Lab:
         """Count from here."""
         self._mark = len(await self._tap.invites())
 
+    async def hang_up_all(self) -> None:
+        """End every call on all three, and return when no channel is left."""
+        for instance in (self.pbx, self.egress, self.carrier):
+            await instance.hang_up_all()
+
     async def originate(
         self,
         number: str,
@@ -162,7 +170,8 @@ class Lab:
     ) -> Call:
         """Start a call on the PBX by AMI and return when the side called first has answered or failed.
 
-        `variables` are channel variables such as HEEDLINE_SELLER; they are inherited by the channels that it starts.
+        `variables` are channel variables such as HEEDLINE_SELLER, inherited by the channels that it starts, or
+        functions such as `PJSIP_HEADER(add,X-Name)`. Values hold no comma: AMI separates variables by it.
         """
         ident = f"lab-{secrets.token_hex(4)}-{next(self._calls)}"
         fields = [
@@ -171,7 +180,7 @@ class Lab:
             ("OtherChannelId", f"{ident}-2"),
             ("Timeout", str(int(timeout_s * 1000))),
             ("Async", "true"),
-            *(("Variable", f"__{name}={value}") for name, value in (variables or {}).items()),
+            *(("Variable", f"{_inherited(name)}={value}") for name, value in (variables or {}).items()),
         ]
         if cli:
             fields.append(("CallerID", f"<{cli}>"))
@@ -195,6 +204,11 @@ class Lab:
             "extensions.conf": "[general]\n" + _CALLEES,
             "pjsip.conf": _pjsip(self.carrier, {"egress": (self.egress, "lab-callees")}),
         }
+
+
+def _inherited(name: str) -> str:
+    """A variable is passed on to the channels that its channel starts; a function is not."""
+    return name if "(" in name else f"__{name}"
 
 
 def _legs(way: Way, number: str, trunk: str) -> list[tuple[str, str]]:
