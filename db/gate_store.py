@@ -194,3 +194,10 @@ async def read_configuration(connection: asyncpg.Connection, version: int) -> Co
         },
         non_marketing=frozenset(row["name"] for row in await connection.fetch(_SQL["routes"]) if row["non_marketing"]),
     )
+
+
+async def current_configuration(pool: asyncpg.Pool) -> Configuration:
+    """The configuration as it is now."""
+    with _translated():
+        async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+            return await read_configuration(connection, await connection.fetchval(_SQL["config_version"]))

@@ -59,6 +59,13 @@ class Gate(_Section):
     workers: int = Field(2, ge=1, le=16)
 
 
+class Http(_Section):
+    """Health and status; keep it on loopback or behind a proxy."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(4580, ge=0, le=65535)
+
+
 class Egress(_Section):
     """How the egress decides on calls that carry no permit: the trunk that it stands for."""
 
@@ -73,6 +80,7 @@ class Settings(_Section):
     ami: tuple[Ami, ...] = ()
     database: Database = Database()
     gate: Gate = Gate()
+    http: Http = Http()
     egress: Egress = Egress()
     language: Literal["en", "zh"] = "en"
 

@@ -1,0 +1,1 @@
+"""The commands of `heedline`, one group a module; `dialer.cli` assembles them."""

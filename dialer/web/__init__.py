@@ -1,0 +1,1 @@
+"""The web rooms: health now; pages and API later."""

@@ -1,0 +1,1 @@
+"""Benchmarks: ratios, both sides in one run, medians of several. `make bench` runs them; no test asserts on time."""
