@@ -24,6 +24,8 @@ class Call:
     __slots__ = ("_bases", "_consents", "dates", "facts", "local", "now", "plan", "rules", "zones")
 
     def __init__(self, facts: Facts, plan: Plan, now: datetime) -> None:
+        if now.tzinfo is None:
+            raise ValueError("the instant of a decision has no zone")
         self.facts = facts
         self.plan = plan
         self.now = now.astimezone(UTC)

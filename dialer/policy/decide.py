@@ -38,9 +38,7 @@ def _decide(facts: Facts, pack: Pack | None, now: datetime, version: str) -> Ver
     bypass = unregulated(facts)
     if bypass is not None:
         return Verdict(Outcome.ALLOW, (bypass,), None, version)
-    if facts.route is Route.NON_MARKETING:
-        return Verdict(Outcome.REFUSE, callee_grounds(facts), None, version)
-    grounds = [*callee_grounds(facts), *seller_grounds(facts)]
+    grounds = [*core_grounds(facts)]
     call: Call | None = None
     if isinstance(facts.callee, Number):
         grounds += unruled_grounds(facts, pack)
@@ -73,8 +71,14 @@ def unregulated(facts: Facts) -> Ground | None:
     return None
 
 
-def callee_grounds(facts: Facts) -> tuple[Ground, ...]:
-    """What forbids to call this number in any jurisdiction."""
+def core_grounds(facts: Facts) -> tuple[Ground, ...]:
+    """What forbids the call in any jurisdiction; on a non-marketing route a number that is none, and nothing else."""
+    if facts.route is Route.NON_MARKETING:
+        return _callee_grounds(facts)
+    return (*_callee_grounds(facts), *_seller_grounds(facts))
+
+
+def _callee_grounds(facts: Facts) -> tuple[Ground, ...]:
     if isinstance(facts.callee, NumberFault):
         return (Ground(Reason.NUMBER_INVALID, "core.number", facts.callee.fault.value),)
     if facts.callee.cls in NEVER_MARKETED:
@@ -82,8 +86,7 @@ def callee_grounds(facts: Facts) -> tuple[Ground, ...]:
     return ()
 
 
-def seller_grounds(facts: Facts) -> tuple[Ground, ...]:
-    """What forbids this seller, trunk or caller number, whoever is called."""
+def _seller_grounds(facts: Facts) -> tuple[Ground, ...]:
     grounds: list[Ground] = []
     if facts.seller is None:
         grounds.append(Ground(Reason.SELLER_UNKNOWN, "core.seller"))

@@ -14,7 +14,7 @@ from dialer.policy import checks
 from dialer.policy.call import Call
 from dialer.policy.caps import counted
 from dialer.policy.compiled import Pack
-from dialer.policy.decide import callee_grounds, incomplete_grounds, seller_grounds, unregulated, unruled_grounds
+from dialer.policy.decide import core_grounds, incomplete_grounds, unregulated, unruled_grounds
 from dialer.policy.facts import Facts
 from dialer.policy.fields import Text, duration_text
 from dialer.policy.schema import CapRule, ConductRule, ConsentRule, RetentionRule, Rule, WindowRule
@@ -45,7 +45,7 @@ def explain(facts: Facts, pack: Pack | None, now: datetime) -> tuple[RuleFinding
     bypass = unregulated(facts)
     if bypass is not None:
         return tuple(_built_in([bypass]))
-    findings = list(_built_in([*callee_grounds(facts), *seller_grounds(facts)]))
+    findings = list(_built_in(core_grounds(facts)))
     if not isinstance(facts.callee, Number):
         return tuple(findings)
     findings += _built_in(unruled_grounds(facts, pack))

@@ -52,7 +52,7 @@ def parse_hours(value: object) -> tuple[Interval, ...]:
     for pair in value:
         if not isinstance(pair, (list, tuple)) or len(pair) != 2:
             raise fault(f"`{pair}` is no pair of times", 'write each interval as `["09:00", "12:00"]`')
-        start, end = (each if type(each) is int else _minute(each) for each in pair)
+        start, end = (_minute(each) for each in pair)
         if end <= start:
             raise fault(
                 f"the end `{clock(end)}` is not after the start `{clock(start)}`",

@@ -48,11 +48,11 @@ def pack_error(error: ValidationError, data: Any, origin: str) -> PackError:
     """The first fault of a validation as one line: file, rule, field, what is wrong, cure."""
     # A rule that failed also leaves its list too short, which is no fault of its own.
     details = [each for each in error.errors() if each["type"] != "too_short"] or error.errors()
-    first = details[0]
+    # A misspelt key is also a missing one: its own name tells more.
+    first = next((each for each in details if each["type"] == "extra_forbidden"), details[0])
     what, cure = _words(first)
-    where = [origin, *_path(first["loc"], data)]
-    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
-    return PackError(f"{': '.join([*where, what])}{more}", cure)
+    problem = ": ".join([origin, *_path(first["loc"], data), what])
+    return PackError(problem, f"{cure} (and {len(details) - 1} more faults)" if len(details) > 1 else cure)
 
 
 _KINDS: Final = frozenset(
