@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 _EVENTS = ("UserEvent", "Newstate", "DialEnd", "Hangup")
 _ATTEMPT = re.compile(r"[0-9]{1,18}")
 _STATUS = re.compile(r"[A-Z]{2,16}")
-_SIP = re.compile(r"SIP ([1-6][0-9]{2})\b")
+_FINAL_SIP = re.compile(r"SIP ([2-6][0-9]{2})\b")
 # Channels that are over, or (still) no attempt's: remembered for events that come late.
 _REMEMBERED = 4096
 _RINGING, _UP = "5", "6"
@@ -98,8 +98,7 @@ class Follower:
         if kind == "HeedlineDial":
             seen = replace(seen, dialled_at=self._clock())
         else:
-            sip = _SIP.search(event.get("Status"))
-            seen = replace(seen, cause=_cause(event.get("Cause")), sip_status=int(sip[1]) if sip else None)
+            seen = replace(seen, cause=q850(event.get("Cause")), sip_status=final_status(event.get("Status")))
         self._bind(unique_id, seen)
 
     def _bind(self, unique_id: str, seen: AttemptFacts) -> None:
@@ -131,7 +130,7 @@ class Follower:
             self._add(event.get("DestUniqueid"), AttemptFacts(0, answered_at=answered, dial_status=status))
 
     def _hangup(self, event: Event) -> None:
-        self._over(event.get("Uniqueid"), _cause(event.get("Cause")))
+        self._over(event.get("Uniqueid"), q850(event.get("Cause")))
 
     def _over(self, unique_id: str, cause: int | None) -> None:
         leg = self._add(unique_id, AttemptFacts(0, ended_at=self._clock(), cause=cause))
@@ -168,6 +167,12 @@ async def close_orphans(followers: Sequence[Follower], attempts: AttemptLog) -> 
     return True
 
 
-def _cause(text: str) -> int | None:
-    """A Q.850 cause; None for 0 (not known) and for what is none."""
-    return int(text) if text.isdecimal() and text.isascii() and 1 <= int(text[:4]) <= 127 else None
+def q850(text: str) -> int | None:
+    """A Q.850 cause; None for 0 and 127, by which a switch says that it does not know, and for what is none."""
+    return int(text) if text.isdecimal() and text.isascii() and 1 <= int(text[:4]) < 127 else None
+
+
+def final_status(text: str) -> int | None:
+    """The final SIP status in Asterisk's `SIP 486 Busy Here`; None for a provisional one and for what is none."""
+    status = _FINAL_SIP.search(text)
+    return int(status[1]) if status else None

@@ -17,6 +17,7 @@ from typing import Any
 
 from agi.ami import Ami, Event
 from agi.dialplan import variables as names
+from agi.follow import final_status, q850
 from dialer.errors import AmiRefused, UnsafeText
 from dialer.hostile import printable
 
@@ -28,7 +29,7 @@ _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _AGENT = re.compile(r"(?:PJSIP|SIP|IAX2|SCCP)/[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _EVENTS = ("UserEvent", "Newstate", "DialEnd", "Hangup", "OriginateResponse")
 _UP = "6"
-_USER_BUSY, _NO_USER_RESPONDING, _NO_ANSWER = 17, 18, 19  # Q.850
+_NORMAL, _USER_BUSY, _UNANSWERED = 16, 17, (18, 19)  # Q.850
 # The response to an originate may overtake the events of its channels.
 _STRAGGLERS_S = 1.0
 
@@ -157,7 +158,7 @@ class _Watch:
         self._cause: int | None = None
         self._sip_status: int | None = None
         self._dial_status = ""
-        self._failed = False
+        self._denial: CallOutcome | None = None
         self._outcome: asyncio.Future[CallOutcome] = asyncio.get_running_loop().create_future()
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -191,35 +192,35 @@ class _Watch:
         if kind == "HeedlineDeny":
             deferred = event.get("Verdict") == "DEFER" and event.get("AGIStatus") == "SUCCESS"
             reasons = tuple(re.findall(r"[A-Z_]+", event.get("Reasons"))) or ("GATE_UNAVAILABLE",)
-            self._end(CallOutcome(Result.DEFERRED if deferred else Result.REFUSED, reasons=reasons))
+            self._denial = CallOutcome(Result.DEFERRED if deferred else Result.REFUSED, reasons=reasons)
+            if self._failure.done():
+                self._end(self._denial)
+        elif kind == "HeedlineEmergency":
+            self._denial = None  # such a call goes out whatever the gate says
         elif kind == "HeedlineDial":
             self._called = event.get("Uniqueid")
             attempt = event.get("Attempt")
             self.attempt = int(attempt) if re.fullmatch(r"[0-9]{1,18}", attempt) else None
         elif kind == "HeedlineHangup" and event.get("Uniqueid") == self._called:
-            sip = re.search(r"SIP ([1-6][0-9]{2})\b", event.get("Status"))
-            self._sip_status = int(sip[1]) if sip else None
+            self._sip_status = final_status(event.get("Status"))
 
     def _answered(self, yes: bool) -> None:
         if yes:
             self._end(CallOutcome(Result.ANSWERED, self.attempt))
 
     def _hangup(self, event: Event) -> None:
-        unique_id, cause = event.get("Uniqueid"), event.get("Cause")
-        known = int(cause) if re.fullmatch(r"[1-9][0-9]{0,2}", cause) else None
+        unique_id, known = event.get("Uniqueid"), q850(event.get("Cause"))
         if unique_id == self._called:
-            self._cause = known
-            self._end(CallOutcome(self._result(), self.attempt, cause=known, sip_status=self._sip_status))
+            self._end(CallOutcome(self._result(known), self.attempt, cause=known, sip_status=self._sip_status))
         elif unique_id == self.ident:
             self._cause = self._cause or known
             self._fail()  # the first channel is gone; what the called one has to say is on its way
 
-    def _result(self) -> Result:
-        if self._dial_status == "BUSY" or (not self._dial_status and self._cause == _USER_BUSY):
+    def _result(self, cause: int | None) -> Result:
+        """Asterisk's dial status is `NOANSWER` for a rejection too; the cause tells them apart."""
+        if cause == _USER_BUSY or (cause is None and self._dial_status == "BUSY"):
             return Result.BUSY
-        if self._dial_status == "NOANSWER" or (
-            not self._dial_status and self._cause in (_NO_USER_RESPONDING, _NO_ANSWER)
-        ):
+        if cause in _UNANSWERED or (cause in (None, _NORMAL) and self._dial_status == "NOANSWER"):
             return Result.NO_ANSWER
         return Result.FAILED
 
@@ -230,6 +231,8 @@ class _Watch:
     def _fail(self) -> None:
         if not self._failure.done():
             self._failure.set_result(None)
+        if self._denial:
+            self._end(self._denial)
 
     def _end(self, outcome: CallOutcome) -> None:
         if not self._outcome.done():

@@ -176,9 +176,10 @@ class AttemptLog:
 
 
 def _one_each(batch: dict[tuple[int, bool], AttemptFacts]) -> list[AttemptFacts]:
-    """One entry an attempt, the egress's facts first."""
+    """One entry an attempt. The egress knows the carrier's cause, the PBX why it stopped dialling."""
     ready: dict[int, AttemptFacts] = {}
     for (attempt, _), facts in sorted(batch.items(), key=lambda entry: not entry[0][1]):
         known = ready.get(attempt)
-        ready[attempt] = merged(known, facts) if known else facts
+        status = facts.dial_status or (known.dial_status if known else None)
+        ready[attempt] = replace(merged(known, facts) if known else facts, dial_status=status)
     return list(ready.values())
