@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from dialer.numbers import Number, NumberFault
 from dialer.policy.call import Call
 from dialer.policy.caps import room_at
-from dialer.policy.facts import Refusal, SuppressionList
+from dialer.policy.facts import Basis, Refusal, SuppressionList
 from dialer.policy.fields import clock, duration_text
 from dialer.policy.schema import (
     CalleeNumberRule,
@@ -29,6 +29,8 @@ from dialer.policy.windows import Window, within
 from dialer.verdict import Ground, Reason
 
 Grounds = tuple[Ground, ...]
+_EXPLICIT: Final = frozenset({Basis.WRITTEN, Basis.EXPRESS})
+"""What may lift a refusal: a relationship or a published number never says "call me after all"."""
 RuleT = TypeVar("RuleT", bound=RuleBase)
 AnyT = TypeVar("AnyT")
 
@@ -130,7 +132,8 @@ def _bars(rule: RefusalRule, each: Refusal, call: Call) -> bool:
     if rule.bars_days is not None and call.now >= each.at + timedelta(days=rule.bars_days):
         return False
     return not rule.lifted_by_consent or not any(
-        consent.lifts == each.id and consent.granted_at > each.at for consent in call.consents_in_force()
+        consent.lifts == each.id and consent.granted_at > each.at and consent.basis in _EXPLICIT
+        for consent in call.consents_in_force()
     )
 
 
