@@ -65,7 +65,7 @@ begin
     select array_agg(nextval('decisions_id_seq')) into ids from generate_subscripts(p_callee, 1);
     insert into decisions overriding system value
         select i, p_at, callee, callee_text, seller_id, seller_code, purpose, presented, trunk, path, call_id, outcome,
-               string_to_array(nullif(reasons, ''), ' '), until, rule_version
+               string_to_array(reasons, ' '), until, rule_version
         from unnest(ids, p_callee, p_callee_text, p_seller_id, p_seller_code, p_purpose, p_presented, p_trunk, p_path,
                     p_call_id, p_outcome, p_reasons, p_until, p_rule_version)
             as t(i, callee, callee_text, seller_id, seller_code, purpose, presented, trunk, path,
