@@ -99,13 +99,7 @@ class _Transaction:
     ) -> tuple[Configuration, dict[int, CalleeRecord]]:
         rows = await self._connection.fetch(_SQL["load"], callees, since, now)
         configuration = await self._store.configuration(self._connection, rows[-1]["id"])
-        records: dict[int, CalleeRecord] = {}
-        for row in rows[:-1]:  # the last one is the version
-            record = records.get(row[0])
-            if record is None:
-                record = records[row[0]] = CalleeRecord()
-            _READERS[row[1]](record, row, configuration)
-        return configuration, records
+        return configuration, read_records(rows[:-1], configuration)  # the last one is the version
 
     async def record(self, rows: Sequence[DecisionRow], now: datetime, permits_expire: datetime) -> list[int]:
         ids: list[int] = await self._connection.fetchval(
@@ -169,6 +163,17 @@ def _attempt(record: CalleeRecord, row: Any, configuration: Configuration) -> No
 
 # asyncpg reads PostgreSQL's one-byte "char" as bytes.
 _READERS = {b"c": _consent, b"r": _refusal, b"s": _listed, b"a": _attempt}
+
+
+def read_records(rows: Sequence[Any], configuration: Configuration) -> dict[int, CalleeRecord]:
+    """What is known of each callee, from rows in the shape that `gate_load` returns."""
+    records: dict[int, CalleeRecord] = {}
+    for row in rows:
+        record = records.get(row[0])
+        if record is None:
+            record = records[row[0]] = CalleeRecord()
+        _READERS[row[1]](record, row, configuration)
+    return records
 
 
 async def read_configuration(connection: asyncpg.Connection, version: int) -> Configuration:
