@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from time import monotonic
 
 from dialer.errors import StoreUnavailable
 from dialer.evidence.entries import decision_payload, redemption_payload
@@ -158,6 +159,7 @@ class Gate:
         self._configuration = Configuration(version=0)
         self._pending: deque[tuple[CallRequest, asyncio.Future[Answer]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._reported = 0.0
 
     async def decide(self, request: CallRequest) -> Answer:
         """The answer for one real call. Never raises for a failure of the store: that is a refusal."""
@@ -204,8 +206,8 @@ class Gate:
         except ValueError:
             return rejected
         except (StoreUnavailable, TimeoutError) as error:
-            log.error("permit not redeemed: %s", str(error) or "the database did not answer in time")
             self.stats.failed += 1
+            self._report(str(error) or "the database did not answer in time")
             return UNAVAILABLE
         if decision is None:
             return rejected
@@ -243,11 +245,18 @@ class Gate:
                     answers = await self._decide_batch(requests)
                 return answers
         except (StoreUnavailable, TimeoutError) as error:
-            log.error("%d calls refused: %s", len(requests), str(error) or "the database did not answer in time")
+            self._report(str(error) or "the database did not answer in time")
         except Exception:  # a fault of ours is a refusal too (rule 2)
             log.exception("%d calls refused", len(requests))
         self.stats.failed += len(requests)
         return [UNAVAILABLE] * len(requests)
+
+    def _report(self, problem: str) -> None:
+        """One line a second at most, however many calls a lost database costs."""
+        now = monotonic()
+        if now - self._reported >= 1:
+            self._reported = now
+            log.error("calls are refused, %d so far: %s", self.stats.failed, problem)
 
     async def _decide_batch(self, requests: list[CallRequest]) -> list[Answer] | None:
         """One transaction; None when the configuration changed meanwhile and the numbers must be read again."""

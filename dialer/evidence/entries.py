@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Any
+
+import orjson
 
 from dialer.hostile import printable
 from dialer.numbers import Number, NumberFault
 from dialer.policy.facts import CallRequest, Consent, Facts, PresentedNumber
 from dialer.verdict import Verdict
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False).encode
-
 
 def canonical(entry: dict[str, Any]) -> str:
-    """The canonical text of an entry: strings, integers, booleans, null, lists and objects of those; no floats, whose
-    canonical form differs between languages."""
-    return _encode(entry)
+    """The canonical text of an entry: strings, integers, booleans, null, lists and objects of those with ASCII keys; no
+    floats, whose canonical form differs between languages.
+
+    Raises `TypeError` on anything else, a lone surrogate included.
+    """
+    return orjson.dumps(entry, option=orjson.OPT_SORT_KEYS).decode("utf-8")
 
 
 def instant(at: datetime | None) -> str | None:
