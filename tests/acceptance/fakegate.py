@@ -99,7 +99,7 @@ class FakeGate:
 
     def _variables(self, answer: Answer, request: list[str]) -> dict[str, str]:
         if answer is Answer.REFUSE or not self._valid(request):
-            return {"GATE_VERDICT": "REFUSE", "GATE_REASONS": "NO_CONSENT REFUSED"}
+            return {"GATE_VERDICT": "REFUSE", "GATE_REASONS": "NO_CONSENT:REFUSED"}
         values = {
             "GATE_VERDICT": {Answer.DEFER: "DEFER", Answer.OTHER_WORD: "allow"}.get(answer, "ALLOW"),
             "GATE_PERMIT": self._permit(request),

@@ -107,6 +107,15 @@ async def test_call_that_the_egress_may_not_redeem_stays_in(lab: Lab, gate: Fake
     assert await lab.invites() == 0
 
 
+async def test_refusal_is_told_with_its_reasons(lab: Lab, gate: FakeGate) -> None:
+    """The event of a refusal names the seller, the verdict and every reason, for whoever watches the PBX."""
+    gate.outbound = Answer.REFUSE
+    call = await lab.originate(CALLEE, variables=SELLER)
+    await call.ended()
+    event = await user_event(lab, "HeedlineDeny")
+    assert (event["Seller"], event["Verdict"], event["Reasons"]) == ("acme", "REFUSE", "NO_CONSENT:REFUSED")
+
+
 async def test_gate_that_is_down_refuses(lab: Lab, gate: FakeGate) -> None:
     """With nobody on the gate's port no INVITE leaves, and the next call succeeds when it is back."""
     await gate.stop()
@@ -249,3 +258,12 @@ async def test_callee_that_rings_is_hung_up(lab: Lab) -> None:
     await lab.pbx.hang_up_all()
     await user_event(lab, "HeedlineHangup", "egress")
     assert await lab.invites() == 1
+
+
+@pytest.mark.parametrize(("limit", "at_least", "at_most"), [("0", 0, 0), ("300", 200, 300)])
+async def test_deadline_of_the_gate_does_not_limit_the_call(lab: Lab, limit: str, at_least: int, at_most: int) -> None:
+    """After the gate the channel has the time limit that it had before, none or its own, not the gate's deadline."""
+    call = await lab.originate(CALLEE, variables=SELLER | {"TIMEOUT(absolute)": limit})
+    await call_answered(lab)
+    query = {"Channel": call.response["Channel"], "Variable": "TIMEOUT(absolute)"}
+    assert at_least <= float((await lab.pbx.manager.action("Getvar", query))["Value"]) <= at_most

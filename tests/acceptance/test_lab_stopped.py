@@ -128,12 +128,3 @@ async def test_egress_waits_no_longer_than_its_deadline(asterisk: AsteriskBinary
         assert event["AGIStatus"] == "TIMEOUT"
         assert await lab.invites() == 0
         assert await lab.egress.channels() == ()
-
-
-async def test_outbound_limit_of_the_caller_survives_the_gate(asterisk: AsteriskBinary, tmp_path: Path) -> None:
-    """A call that had a time limit of its own before the gate still ends by it afterwards."""
-    async with gate_process() as gate, Lab(asterisk, tmp_path, DialplanSettings(f"127.0.0.1:{gate.port}", 1)) as lab:
-        call = await lab.originate(CALLEE, variables={"TIMEOUT(absolute)": "3"})
-        await lab.egress.manager.expect(lambda event: event.get("Event") == "BridgeEnter", 10)
-        await call.ended(15)
-        assert await lab.invites() == 1
