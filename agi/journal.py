@@ -6,10 +6,9 @@ import json
 import logging
 import os
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import monotonic
-from types import CodeType
 from typing import Any
 
 from agi.wire import Failure, Wire
@@ -65,13 +64,9 @@ class Journal:
 
 def _what(error: Exception) -> str:
     # no traceback: it would print the exception's text as it is, which may hold the caller's
-    frames = [f"{os.path.basename(code.co_filename)}:{line}" for code, line in _frames(error)]
-    where = " < ".join(reversed(frames[-3:]))
+    frames = [f"{frame.f_code.co_filename}:{line}" for frame, line in traceback.walk_tb(error.__traceback__)]
+    where = " < ".join(os.path.basename(frame) for frame in reversed(frames[-3:]))
     return f"error={type(error).__name__} text={_quote(str(error), 200)} where={_quote(where, 200)}"
-
-
-def _frames(error: Exception) -> Iterator[tuple[CodeType, int]]:
-    return ((frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__))
 
 
 def _who(wire: Wire, headers: Mapping[str, str] | None) -> str:

@@ -113,7 +113,9 @@ def set_command(variables: Mapping[str, str]) -> str:
     `[A-Za-z0-9_:+.-]` alone, and Asterisk takes the command whole: a programming error in a route, never a caller's.
     """
     assignments = ",".join([f"{name}={value}" for name, value in variables.items()])
-    if len(variables) > _MAX_VARIABLES or len(assignments) > _MAX_COMMAND or not _ASSIGNMENTS.fullmatch(assignments):
+    # as many `=` as variables: no name or value brings another assignment with it
+    alone = assignments.count("=") == len(variables) <= _MAX_VARIABLES
+    if not alone or len(assignments) > _MAX_COMMAND or not _ASSIGNMENTS.fullmatch(assignments):
         raise ValueError(f"these cannot be set on a channel: `{assignments[:200]!a}`")
     return f"EXEC MSet {assignments}"
 
