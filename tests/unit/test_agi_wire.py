@@ -188,7 +188,7 @@ def test_random_bytes_over_tcp() -> None:
         here = runner.run(here_context.__aenter__())
 
         @settings(UNHURRIED, max_examples=200)
-@given(SPOILED)
+        @given(SPOILED)
         def send(data: bytes) -> None:
             # a block without an end would wait for the deadline
             variables = runner.run(here.call(data + b"\n\n"))
