@@ -116,6 +116,15 @@ async def test_refusal_is_told_with_its_reasons(lab: Lab, gate: FakeGate) -> Non
     assert (event["Seller"], event["Verdict"], event["Reasons"]) == ("acme", "REFUSE", "NO_CONSENT:REFUSED")
 
 
+async def test_agent_hears_a_tone_when_asked_for(lab: Lab, gate: FakeGate) -> None:
+    """With HEEDLINE_DENY_TONE on the channel a refused agent hears congestion tone before the call ends."""
+    gate.outbound = Answer.REFUSE
+    call = await lab.originate(CALLEE, variables=SELLER | {"HEEDLINE_DENY_TONE": "yes"})
+    await lab.pbx.manager.expect(lambda event: event.get("Application") == "PlayTones", 10)
+    await call.ended()
+    assert await lab.invites() == 0
+
+
 async def test_gate_that_is_down_refuses(lab: Lab, gate: FakeGate) -> None:
     """With nobody on the gate's port no INVITE leaves, and the next call succeeds when it is back."""
     await gate.stop()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +41,7 @@ class GateProcess:
         return (await asyncio.wait_for(self.output.readline(), 10)).decode().split()
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def gate_process() -> AsyncIterator[GateProcess]:
     """Start it, wait until it listens, and end it."""
     port = free_port("127.0.0.1")
@@ -128,3 +129,19 @@ async def test_egress_waits_no_longer_than_its_deadline(asterisk: AsteriskBinary
         assert event["AGIStatus"] == "TIMEOUT"
         assert await lab.invites() == 0
         assert await lab.egress.channels() == ()
+
+
+async def test_server_that_accepts_nobody_refuses(asterisk: AsteriskBinary, tmp_path: Path) -> None:
+    """A server whose backlog is full, so that the connection is never made, refuses the call in both places."""
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(3):
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(server.getsockname())
+        settings = DialplanSettings(f"127.0.0.1:{server.getsockname()[1]}", 1)
+        async with Lab(asterisk, tmp_path, settings) as lab:
+            for way in (Way.AGENT, Way.BYPASS):
+                call = await lab.originate(CALLEE, way=way)
+                await call.ended()
+            assert await lab.invites() == 0
