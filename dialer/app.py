@@ -15,6 +15,7 @@ from db.gate_store import PostgresGateStore
 from db.migrate import migrate
 from db.pool import open_pool
 from db.register_store import PostgresRegisterStore
+from db.scrub_store import PostgresScrubStore
 from dialer.bulk import Imports, Validator, validate_here
 from dialer.config import Settings
 from dialer.consents import Consents
@@ -22,9 +23,11 @@ from dialer.errors import DatabaseError
 from dialer.gate import Gate
 from dialer.imports import RowFault
 from dialer.policy.admin import load_admin
+from dialer.policy.facts import CallRequest
 from dialer.policy.pack import PackSet, load_packs
 from dialer.refusals import Refusals
 from dialer.registers import Lists, Routes, Sellers, Trunks
+from dialer.scrub import Scrubber
 
 
 def clock() -> datetime:
@@ -54,7 +57,7 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
         else:
             settings.home.mkdir(parents=True, exist_ok=True)
             embedded = EmbeddedServer(settings.postgres_folder)
-            dsn = await ensure_database(embedded.maintenance_dsn)
+            dsn = await ensure_database(embedded.maintenance_dsn, settings.database.name)
         try:
             await migrate(dsn)
             pool = await open_pool(dsn, max_size=settings.database.pool_size)
@@ -153,3 +156,14 @@ def open_imports(
         on_fault=on_fault,
         on_progress=on_progress,
     )
+
+
+@contextlib.asynccontextmanager
+async def open_scrubber(settings: Settings, dsn: str, pattern: CallRequest, at: datetime) -> AsyncIterator[Scrubber]:
+    """A dry run over many numbers, on a connection of its own: `pattern` is the request with any callee."""
+    pool = await open_pool(dsn, min_size=1, max_size=1, statement_timeout_s=600.0)
+    try:
+        async with pool.acquire() as connection:
+            yield Scrubber(PostgresScrubStore(connection), load_policy(settings), pattern, at)
+    finally:
+        pool.terminate()

@@ -45,9 +45,10 @@ class Ami(_Section):
 
 
 class Database(_Section):
-    """`url` empty: the embedded server in the home folder."""
+    """`url` empty: the embedded server in the home folder, with a database of this `name`."""
 
     url: str = ""
+    name: str = Field("heedline", pattern="^[a-z][a-z0-9_]{0,62}$")
     pool_size: int = Field(10, ge=2, le=200)
 
 
@@ -76,6 +77,7 @@ class Settings(_Section):
     """All settings."""
 
     home: Path
+    file: Path
     agi: Agi = Agi()
     ami: tuple[Ami, ...] = ()
     database: Database = Database()
@@ -91,8 +93,8 @@ class Settings(_Section):
 
     @property
     def policy_file(self) -> Path:
-        """The administrator's tightenings and loosenings."""
-        return self.home / "policy.toml"
+        """The administrator's tightenings and loosenings, beside the settings."""
+        return self.file.parent / "policy.toml"
 
 
 def home_folder(env: Mapping[str, str] = os.environ) -> Path:
@@ -102,14 +104,15 @@ def home_folder(env: Mapping[str, str] = os.environ) -> Path:
 
 
 def load(env: Mapping[str, str] = os.environ) -> Settings:
-    """Read the settings.
+    """Read the settings from `HEEDLINE_CONFIG`, or `heedline.toml` in the home folder.
 
     Raises `ConfigError` that names the file and the field.
     """
     home = home_folder(env)
-    file = home / "heedline.toml"
+    named = env.get("HEEDLINE_CONFIG")
+    file = Path(named).expanduser().absolute() if named else home / "heedline.toml"
     try:
-        values = tomllib.loads(file.read_text("utf-8")) if file.exists() else {}
+        values = tomllib.loads(file.read_text("utf-8")) if named or file.exists() else {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise ConfigError(
             f"`{file}` cannot be read: {error}", "mend the file, or move it away for the defaults"
@@ -117,7 +120,7 @@ def load(env: Mapping[str, str] = os.environ) -> Settings:
     if url := env.get("HEEDLINE_DATABASE_URL"):
         values["database"] = {**values.get("database", {}), "url": url}
     try:
-        return Settings.model_validate({**values, "home": home})
+        return Settings.model_validate({**values, "home": home, "file": file})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"]))
