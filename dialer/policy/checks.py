@@ -123,7 +123,7 @@ def refusal(rule: RefusalRule, call: Call) -> Grounds:
     if not call.facts.refusals:
         return ()
     for each in call.facts.refusals:
-        if each.seller in (None, call.facts.seller_code) and _bars(rule, each, call) and not call.exempt(rule):
+        if each.seller in (None, call.facts.seller_code) and _bars(rule, each, call):
             return (Ground(Reason.REFUSED, rule.id, refusal_detail(each)),)
     return ()
 
