@@ -29,7 +29,11 @@ class PostgresBulkStore:
 
     def consents(self, by: str) -> contextlib.AbstractAsyncContextManager[BulkWriter]:
         """Consents, recorded by `by`."""
-        return self._open(lambda connection: _Writer(connection, _CONSENTS["bulk_table"], _CONSENTS["bulk_put"], (by,)))
+        return self._open(
+            lambda connection: _Writer(
+                connection, _CONSENTS["bulk_table"], _CONSENTS["bulk_put"], (by,), before_commit=_CONSENTS["bulk_lock"]
+            )
+        )
 
     def refusals(self) -> contextlib.AbstractAsyncContextManager[BulkWriter]:
         """Refusals; in force for every decision that ends after `commit` has returned."""

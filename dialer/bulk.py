@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from dialer.errors import RegisterError
+from dialer.errors import NotRegistered, RegisterError
 from dialer.evidence.entries import canonical, instant
+from dialer.hostile import printable
 from dialer.import_rows import RowContext, Validated, validate
 from dialer.imports import Chunk, RowFault, Sheet
 from dialer.ports import Clock
-from dialer.ports_registers import BulkStore, BulkWriter, ListRecord, RegisterStore
+from dialer.ports_registers import BulkStore, BulkWriter, RegisterStore
 
 CHUNK = 5_000
 
@@ -98,12 +99,16 @@ class Imports:
         return await self._run("refusals", sheet, context, self._bulk.refusals(), "refusal.imported", partial)
 
     async def listed(
-        self, sheet: Sheet, known: ListRecord, as_of: datetime, *, country: str | None = None, partial: bool = False
+        self, sheet: Sheet, name: str, as_of: datetime, *, country: str | None = None, partial: bool = False
     ) -> ImportReport:
         """Replace a suppression list whole and at once. `as_of`: the day that its owner made it.
 
-        Raises `RegisterError` when that lies in the future, or before the import in force."""
+        Raises `NotRegistered`, and `RegisterError` when that lies in the future, or before the import in force."""
         now = self._clock()
+        async with self._store.transaction() as transaction:
+            known = await transaction.list(name)
+        if known is None:
+            raise NotRegistered(f"list `{printable(name, 64)}` is not registered", "see `heedline list list`")
         if as_of > now:
             raise RegisterError(f"`{instant(as_of)}` lies in the future", "give the date at which the list was made")
         if known.as_of is not None and as_of < known.as_of:

@@ -10,6 +10,7 @@ from dialer.errors import NotRegistered, RegisterError
 from dialer.evidence.entries import instant
 from dialer.hostile import printable
 from dialer.numbers import Number
+from dialer.policy.facts import Basis
 from dialer.ports_registers import ConsentRecord, NewConsent, Transaction
 from dialer.registers import Register, known_seller
 
@@ -110,6 +111,10 @@ async def _check_lift(transaction: Transaction, consent: NewConsent, lifts: int)
         raise RegisterError(
             f"the consent is not later than refusal `{lifts}` of {instant(refusal.refusal.at)}",
             "only what was agreed after a refusal ends it",
+        )
+    if consent.basis not in (Basis.WRITTEN, Basis.EXPRESS):
+        raise RegisterError(
+            f"a consent that is `{consent.basis}` ends no refusal", "only what was said or signed does: `--basis`"
         )
     if consent.artefact is None:
         raise RegisterError(

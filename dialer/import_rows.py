@@ -31,6 +31,7 @@ _SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 _SEVERAL = re.compile(r"[\s|+,]+")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _YES, _NO = frozenset({"true", "yes", "1", "y"}), frozenset({"false", "no", "0", "n"})
+WAYS = ("keyed", "spoken", "agent", "web", "api", "message", "complaint", "import", "inbound_call")
 INDUSTRIES = ("finance", "property", "health", "recruitment_tourism")
 
 
@@ -225,6 +226,7 @@ class ConsentRow(_Row):
     region: Annotated[str, AfterValidator(_matching(_REGION, "region"))] | None = None
     zones: Annotated[tuple[str, ...], BeforeValidator(_zones)] = ()
     verified: Annotated[bool, BeforeValidator(_flag)] = False
+    withdrawn_at: Past | None = None
 
     def values(self, _: RowContext) -> tuple[Any, ...]:
         """In the order of the columns to store."""
@@ -248,6 +250,7 @@ class ConsentRow(_Row):
             self.region,
             self.zones,
             self.verified,
+            self.withdrawn_at,
         )
 
 
@@ -258,11 +261,12 @@ class RefusalRow(_Row):
     seller: Annotated[str, AfterValidator(_seller)]
     at: Past | None = None
     note: Note = ""
+    how: Annotated[str, AfterValidator(_choice(*WAYS))] = "import"
 
     def values(self, context: RowContext) -> tuple[Any, ...]:
         """In the order of the columns to store."""
         seller = None if self.seller == ANY_SELLER else self.seller
-        return self.number, seller, self.at or context.now, self.note or None
+        return self.number, seller, self.how, self.at or context.now, self.note or None
 
 
 class ListedRow(_Row):
@@ -313,11 +317,12 @@ CONSENTS = RowKind(
             "region",
             "zones",
             "verified",
+            "withdrawn_at",
         ),
     ),
     ConsentRow,
 )
-REFUSALS = RowKind("refusals", Columns(("number",), ("seller", "at", "note"), bare=True), RefusalRow)
+REFUSALS = RowKind("refusals", Columns(("number",), ("seller", "at", "note", "how"), bare=True), RefusalRow)
 LISTED = RowKind("listed", Columns(("number",), others=True, bare=True), ListedRow)
 KINDS: dict[str, RowKind[Any]] = {kind.name: kind for kind in (SELLERS, NUMBERS, CONSENTS, REFUSALS, LISTED)}
 

@@ -7,11 +7,11 @@ from datetime import timedelta
 from dialer.errors import RegisterError
 from dialer.evidence.entries import canonical, instant
 from dialer.hostile import printable
+from dialer.import_rows import WAYS
 from dialer.numbers import Number
 from dialer.ports_registers import NewRefusal, RefusalRecord
 from dialer.registers import Register, known_seller
 
-WAYS = ("keyed", "spoken", "agent", "web", "api", "message", "complaint", "import", "inbound_call")
 _SKEW = timedelta(minutes=5)
 
 

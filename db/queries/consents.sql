@@ -32,25 +32,51 @@ returning c.id
 -- name: bulk_table
 create temporary table incoming (
     callee bigint, seller text, purpose text, basis text, kinds text[], granted_at timestamptz, expires_at timestamptz,
-    artefact_sha256 bytea, artefact_media_type text, artefact_location text, region text, zones text[], verified boolean
+    artefact_sha256 bytea, artefact_media_type text, artefact_location text, region text, zones text[], verified boolean,
+    withdrawn_at timestamptz
 ) on commit drop
 
 -- name: bulk_put
-with added as (
+-- A consent that is recorded already is not doubled; that it was withdrawn is taken over, that it was not never undone.
+with wanted as materialized (
+    select callee, s.id as seller_id, purpose, basis, kinds, granted_at, expires_at, artefact_sha256,
+           min(artefact_media_type) as artefact_media_type, min(artefact_location) as artefact_location,
+           region, zones, verified, min(withdrawn_at) as withdrawn_at
+    from incoming i join sellers s on s.code = i.seller
+    group by callee, s.id, purpose, basis, kinds, granted_at, expires_at, artefact_sha256, region, zones, verified
+), known as materialized (
+    select w.callee, w.seller_id, w.withdrawn_at, c.id, c.withdrawn_at as ended, w.purpose, w.basis, w.kinds, w.granted_at,
+           w.expires_at, w.artefact_sha256, w.region, w.zones, w.verified
+    from wanted w join consents c on
+        c.callee = w.callee and c.seller_id = w.seller_id and c.purpose = w.purpose and c.basis = w.basis
+        and c.kinds = w.kinds and c.granted_at = w.granted_at
+        and c.expires_at is not distinct from w.expires_at
+        and c.artefact_sha256 is not distinct from w.artefact_sha256
+        and c.address_region is not distinct from w.region and c.address_zones = w.zones
+        and c.address_verified = w.verified
+), ended as (
+    update consents c set withdrawn_at = k.withdrawn_at from known k
+    where c.id = k.id and k.withdrawn_at is not null and c.withdrawn_at is null
+    returning 1
+), added as (
     insert into consents (callee, seller_id, purpose, basis, kinds, granted_at, expires_at, artefact_sha256,
-                          artefact_media_type, artefact_location, address_region, address_zones, address_verified, recorded_by)
-    select i.callee, s.id, i.purpose, i.basis, i.kinds, i.granted_at, i.expires_at, i.artefact_sha256,
-           i.artefact_media_type, i.artefact_location, i.region, i.zones, i.verified, $1
-    from (select distinct * from incoming) as i join sellers s on s.code = i.seller
+                          artefact_media_type, artefact_location, address_region, address_zones, address_verified,
+                          withdrawn_at, recorded_by)
+    select w.callee, w.seller_id, w.purpose, w.basis, w.kinds, w.granted_at, w.expires_at, w.artefact_sha256,
+           w.artefact_media_type, w.artefact_location, w.region, w.zones, w.verified, w.withdrawn_at, $1
+    from wanted w
     where not exists (
-        select from consents c
-        where c.callee = i.callee and c.seller_id = s.id and c.purpose = i.purpose and c.basis = i.basis
-          and c.kinds = i.kinds and c.granted_at = i.granted_at
-          and c.expires_at is not distinct from i.expires_at
-          and c.artefact_sha256 is not distinct from i.artefact_sha256
-          and c.address_region is not distinct from i.region and c.address_zones = i.zones
-          and c.address_verified = i.verified
+        select from known k
+        where k.callee = w.callee and k.seller_id = w.seller_id and k.purpose = w.purpose and k.basis = w.basis
+          and k.kinds = w.kinds and k.granted_at = w.granted_at
+          and k.expires_at is not distinct from w.expires_at
+          and k.artefact_sha256 is not distinct from w.artefact_sha256
+          and k.region is not distinct from w.region and k.zones = w.zones and k.verified = w.verified
     )
     returning 1
 )
 select (select count(*) from incoming) as rows, (select count(*) from added) as added
+
+-- name: bulk_lock
+-- Just before the commit: a withdrawal binds every gate transaction that ends later.
+select pg_advisory_xact_lock(bulk_lock())

@@ -1,0 +1,180 @@
+"""`heedline refusal`: callees' "do not call me". Recorded and shown; never edited, never deleted."""
+
+# ruff: noqa: PLC0415 - heavy modules are imported where they are used, so that `--help` is quick
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dialer.commands import importing
+from dialer.commands.terminal import (
+    AsJson,
+    Country,
+    answer,
+    group,
+    language,
+    opened,
+    parse_instant,
+    run,
+    say,
+    table,
+    writing,
+)
+
+if TYPE_CHECKING:
+    from dialer.ports_registers import RefusalRecord
+
+app = group('Refusals: callees\' "do not call me". Only a later consent, with evidence, ends one.')
+
+NumberText = Annotated[str, typer.Argument(help="The callee's number.", metavar="NUMBER")]
+AllSellers = Annotated[bool, typer.Option("--all-sellers", help="Refused to every seller.")]
+
+
+class How(StrEnum):
+    """How a refusal was expressed."""
+
+    KEYED = "keyed"
+    SPOKEN = "spoken"
+    AGENT = "agent"
+    WEB = "web"
+    API = "api"
+    MESSAGE = "message"
+    COMPLAINT = "complaint"
+    INBOUND_CALL = "inbound_call"
+
+
+@app.command()
+def add(
+    number: NumberText,
+    seller: Annotated[str | None, typer.Option(help="The seller that was refused.", metavar="CODE")] = None,
+    all_sellers: AllSellers = False,
+    how: Annotated[How, typer.Option(help="How it was expressed.")] = How.AGENT,
+    note: Annotated[str | None, typer.Option(help="What was said, or where to find it.", metavar="TEXT")] = None,
+    at: Annotated[str | None, typer.Option(help="When (ISO 8601 with offset). Default: now.", metavar="ISO")] = None,
+    country: Country = None,
+    as_json: AsJson = False,
+) -> None:
+    """Record a refusal. When this has returned, no call to this person can be permitted against it.
+
+    \b
+    Examples:
+      heedline refusal add +442079460123 --seller acme --how complaint --note "letter of 3 May"
+      heedline refusal add 13800138000 --country CN --all-sellers
+    """
+    from dialer.app import clock
+    from dialer.commands.terminal import actor
+    from dialer.ports_registers import NewRefusal
+    from dialer.registers import parsed_callee
+
+    if (seller is None) != all_sellers:
+        raise typer.BadParameter("give either `--seller CODE` or `--all-sellers`", param_hint="--seller")
+    when = parse_instant(at, "--at") if at else clock()
+    callee = parsed_callee(number, country, language())
+
+    async def work() -> int:
+        async with opened() as (_, registers):
+            return await registers.refusals.add(
+                NewRefusal(callee.digits, seller, how.value, when, agent=actor(), note=note)
+            )
+
+    id = run(work())
+    answer(
+        as_json,
+        {"id": id, "number": callee.e164, "seller": seller, "how": how.value, "at": when},
+        lambda: typer.echo(say(f"refusal {id} of {callee.e164} is recorded", f"已记录 {callee.e164} 的拒绝（{id}）")),
+    )
+
+
+@app.command()
+def show(number: NumberText, country: Country = None, as_json: AsJson = False) -> None:
+    """Show all refusals of a callee."""
+    from dialer.registers import parsed_callee
+
+    callee = parsed_callee(number, country, language())
+
+    async def work() -> list[RefusalRecord]:
+        async with opened() as (_, registers):
+            return await registers.refusals.of(callee)
+
+    found = run(work())
+    answer(
+        as_json,
+        {"number": callee.e164, "refusals": [document(record) for record in found]},
+        lambda: table(
+            ["id", say("seller", "商家"), say("how", "方式"), say("at", "时间"), say("note", "备注")],
+            [
+                [each.id, each.refusal.seller or "*", each.refusal.how, each.refusal.at, each.refusal.note]
+                for each in found
+            ],
+        ),
+    )
+
+
+@app.command("import")
+def import_file(
+    file: importing.File,
+    seller: Annotated[str | None, typer.Option(help="Seller of rows that name none.", metavar="CODE")] = None,
+    all_sellers: AllSellers = False,
+    country: Country = None,
+    encoding: importing.Encoding = "utf-8",
+    partial: importing.Partial = False,
+    errors: importing.Errors = None,
+    as_json: AsJson = False,
+) -> None:
+    """Record refusals from a file: one number a line, or CSV with the columns number, seller, at, note.
+
+    In the column seller `*` means all sellers. A row without a seller needs `--seller` or `--all-sellers`; one without
+    a time counts from now.
+
+    \b
+    Example:
+      heedline refusal import do-not-call.txt --all-sellers --country GB
+    """
+    from dialer.import_rows import ANY_SELLER
+
+    if seller is not None and all_sellers:
+        raise typer.BadParameter("give `--seller CODE` or `--all-sellers`, not both", param_hint="--seller")
+    default = ANY_SELLER if all_sellers else seller or ""
+    importing.run_import(
+        "refusals",
+        file,
+        encoding,
+        errors,
+        as_json,
+        lambda imports, sheet: imports.refusals(sheet, seller=default, country=country, partial=partial),
+    )
+
+
+@app.command()
+def export(output: importing.Output = None) -> None:
+    """Write all refusals as CSV, in the form that `import` reads, with how each was expressed behind."""
+    from dialer.exports import write_row
+
+    async def work() -> None:
+        async with opened() as (_, registers):
+            with writing(output) as stream:
+                write_row(stream, ["number", "seller", "at", "note", "how"])
+                async for record in registers.store.all_refusals():
+                    r = record.refusal
+                    write_row(stream, [f"+{r.callee}", r.seller or "*", r.at, r.note, r.how])
+
+    run(work())
+
+
+def document(record: RefusalRecord) -> dict[str, Any]:
+    """A refusal for programs; `seller` null: to all sellers."""
+    r = record.refusal
+    return {
+        "id": record.id,
+        "number": f"+{r.callee}",
+        "seller": r.seller,
+        "how": r.how,
+        "at": r.at,
+        "call_id": r.call_id,
+        "agent": r.agent,
+        "note": r.note,
+        "recorded_at": record.recorded_at,
+    }
