@@ -7,9 +7,11 @@ from typing import Any
 
 from dialer.numbers import Number, NumberClass
 from dialer.policy.admin import AdminPolicy
+from dialer.policy.decide import decide
 from dialer.policy.facts import Basis, Consent, Facts, PresentedNumber, Seller, Trunk, TrunkOrigin
 from dialer.policy.pack import PackSet
 from dialer.policy.schema import PackFile
+from dialer.verdict import Reason, Verdict
 
 ALL_DAY = [["00:00", "24:00"]]
 NOON = datetime(2026, 3, 4, 4, 0, tzinfo=UTC)
@@ -91,3 +93,13 @@ def call(**fields: Any) -> Facts:
         **fields,
     }
     return Facts(**given)
+
+
+def verdict(facts: Facts, *rules: dict[str, Any], now: datetime = NOON, **pack: Any) -> Verdict:
+    """The verdict on a call under a pack of these rules."""
+    return decide(facts, pack_set(*rules, **pack).for_callee(facts.callee, facts.address), now)
+
+
+def reasons(facts: Facts, *rules: dict[str, Any], now: datetime = NOON, **pack: Any) -> set[Reason]:
+    """Its reasons."""
+    return set(verdict(facts, *rules, now=now, **pack).reasons)

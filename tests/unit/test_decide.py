@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +12,6 @@ from dialer.numbers import Fault, Number, NumberClass, NumberFault
 from dialer.policy import checks
 from dialer.policy.admin import AdminPolicy
 from dialer.policy.decide import decide
-from dialer.policy.explain import explain
 from dialer.policy.facts import (
     Address,
     Basis,
@@ -37,23 +36,15 @@ from tests.unit.policy_world import (
     consent,
     pack_file,
     pack_set,
+    reasons,
     rule,
+    verdict,
     window,
 )
 
 DAY = timedelta(days=1)
 FRESH = SuppressionList("dnc", NOON - 3 * DAY, ("+86",))
 LIST_RULE = rule("list", list="dnc", interval_days=31)
-
-
-def verdict(facts: Facts, *rules: dict[str, Any], now: datetime = NOON, **pack: Any) -> Verdict:
-    """The verdict on a call under a pack of these rules."""
-    return decide(facts, pack_set(*rules, **pack).for_callee(facts.callee, facts.address), now)
-
-
-def reasons(facts: Facts, *rules: dict[str, Any], now: datetime = NOON, **pack: Any) -> set[Reason]:
-    """Its reasons."""
-    return set(verdict(facts, *rules, now=now, **pack).reasons)
 
 
 def test_a_call_to_which_nothing_is_objected_is_allowed() -> None:
@@ -301,99 +292,6 @@ def test_selectors_choose_whom_a_rule_concerns(selector: dict[str, Any], facts: 
     assert reasons(facts, window(hours=[], **selector)) == ({Reason.OUTSIDE_HOURS} if concerned else set())
 
 
-def test_rules_begin_at_the_callees_midnight() -> None:
-    """A rule from 2026-03-05 on holds from 16:00Z on the 4th in Shanghai."""
-    rules = (window(hours=[], effective_from="2026-03-05"),)
-    midnight = datetime(2026, 3, 4, 16, 0, tzinfo=UTC)
-    assert reasons(call(), *rules, now=midnight - timedelta(seconds=1)) == set()
-    assert reasons(call(), *rules, now=midnight) == {Reason.OUTSIDE_HOURS}
-
-
-def test_every_candidate_zone_must_permit() -> None:
-    """At noon in Shanghai it is night in London; a verified address replaces both zones."""
-    day = window(hours=[["08:00", "20:00"]])
-    assert reasons(call(), day) == set()
-    both = Address("CN", ("Europe/London",))
-    assert reasons(call(address=both), day) == {Reason.OUTSIDE_HOURS}
-    assert reasons(call(address=replace(both, verified=True)), day) == {Reason.OUTSIDE_HOURS}
-    assert reasons(call(address=Address("CN", ("Asia/Urumqi",), verified=True)), day) == set()
-
-
-@pytest.mark.parametrize("zones", [(), ("Etc/Unknown",), ("Asia/Shanghai", "Mars/Olympus")])
-def test_an_unknown_zone_is_refused(zones: tuple[str, ...]) -> None:
-    """Missing, unknown, or one of several unknown; only where some rule asks for the time."""
-    facts = call(callee=replace(CALLEE, zones=zones))
-    assert reasons(facts, window()) == {Reason.ZONE_UNKNOWN}
-    assert reasons(facts) == set()
-
-
-def test_a_rule_may_add_its_own_zone() -> None:
-    """Hours that must hold in London too close the gate at noon in Shanghai."""
-    rules = (window(hours=[["08:00", "20:00"]], also_zones=["Europe/London"]),)
-    found = verdict(call(), *rules)
-    assert found.until == datetime(2026, 3, 4, 8, 0, tzinfo=UTC)
-
-
-def test_holidays_and_hours_are_told_apart() -> None:
-    """A closed holiday is HOLIDAY at any hour; outside hours on a weekday is not."""
-    rules = (window(hours=[["09:00", "20:00"]], holidays="closed"),)
-    assert reasons(call(), *rules, now=datetime(2026, 10, 1, 4, tzinfo=UTC)) == {Reason.HOLIDAY}
-    assert reasons(call(), *rules, now=datetime(2026, 9, 30, 14, tzinfo=UTC)) == {Reason.OUTSIDE_HOURS}
-    assert reasons(call(), *rules, now=datetime(2027, 1, 4, 4, tzinfo=UTC)) == {Reason.HOLIDAY}
-
-
-def test_only_temporary_grounds_defer() -> None:
-    """The next opening is told in UTC; with any other ground the call is refused."""
-    rules = (window(hours=[["13:30", "14:00"]]),)
-    found = verdict(call(), *rules)
-    assert (found.outcome, found.until) == (Outcome.DEFER, datetime(2026, 3, 4, 5, 30, tzinfo=UTC))
-    found = verdict(call(consents=()), *rules)
-    assert (found.outcome, found.until) == (Outcome.REFUSE, None)
-
-
-def test_windows_and_caps_wait_for_each_other() -> None:
-    """Room at 12:30 local time, in the pause: the call waits for 14:00."""
-    rules = (window(hours=[["09:00", "12:00"], ["14:00", "20:00"]]), cap())
-    room = datetime(2026, 3, 4, 4, 30, 0, 250_000, tzinfo=UTC)
-    found = verdict(call(attempts=(PastAttempt("acme", room - DAY),)), *rules, now=datetime(2026, 3, 4, 1, tzinfo=UTC))
-    assert found.reasons == (Reason.CAP_REACHED,)
-    assert found.until == datetime(2026, 3, 4, 6, 0, tzinfo=UTC)
-
-
-def test_until_is_a_whole_second_and_not_too_early() -> None:
-    """Room in mid-second is rounded up."""
-    room = datetime(2026, 3, 4, 4, 30, 0, 250_000, tzinfo=UTC)
-    found = verdict(call(attempts=(PastAttempt("acme", room - DAY),)), cap())
-    assert found.until == datetime(2026, 3, 4, 4, 30, 1, tzinfo=UTC)
-
-
-def test_a_call_that_no_time_permits_is_refused() -> None:
-    """Within 90 days there is no opening: no date is promised."""
-    found = verdict(call(), window(hours=[]))
-    assert (found.outcome, found.until, found.reasons) == (Outcome.REFUSE, None, (Reason.OUTSIDE_HOURS,))
-
-
-def test_the_search_knows_when_an_exemption_ends() -> None:
-    """A consent that exempts from the night rule ends before the cap has room: the call waits for the morning."""
-    rules = (
-        window(hours=[["09:00", "20:00"]], exempt_bases=["purchase"]),
-        cap(),
-        rule("consent", model="opt_out"),
-    )
-    bought = consent(basis=Basis.PURCHASE, expires_at=datetime(2026, 3, 4, 13, 0, tzinfo=UTC))
-    facts = call(consents=(bought,), attempts=(PastAttempt("acme", datetime(2026, 3, 3, 14, 0, tzinfo=UTC)),))
-    found = verdict(facts, *rules, now=datetime(2026, 3, 4, 12, 30, tzinfo=UTC))
-    assert found.reasons == (Reason.CAP_REACHED,)
-    assert found.until == datetime(2026, 3, 5, 1, 0, tzinfo=UTC)
-
-
-def test_the_search_knows_when_a_cap_ends() -> None:
-    """A cap of 30 days that is repealed at midnight bars until then only."""
-    rules = (cap(window="30d", effective_to="2026-03-06"),)
-    found = verdict(call(attempts=(PastAttempt("acme", NOON - DAY),)), *rules)
-    assert found.until == datetime(2026, 3, 5, 16, 0, tzinfo=UTC)
-
-
 def test_without_a_pack_nothing_is_allowed() -> None:
     """PACK_UNAVAILABLE, and refusals are still told."""
     found = decide(call(refusals=(Refusal(1, None, GRANTED),)), None, NOON)
@@ -439,39 +337,3 @@ def test_an_instant_without_zone_refuses() -> None:
     """A naive `now` cannot be compared: the call is refused, not guessed at."""
     found = verdict(call(), window(), cap(), now=NOON.replace(tzinfo=None))
     assert found.outcome is Outcome.REFUSE
-
-
-def test_explain_agrees_with_decide_and_says_why() -> None:
-    """Its grounds are decide's, every rule in force is there, and each has words in both languages."""
-    rules = (window(hours=[]), cap(), LIST_RULE, rule("retention", of="decision", days=30))
-    facts = call(seller=None, lists=(FRESH,))
-    pack = pack_set(*rules).for_callee(CALLEE)
-    findings = explain(facts, pack, NOON)
-    told = [ground for finding in findings for ground in finding.grounds]
-    assert sorted(told, key=repr) == sorted(decide(facts, pack, NOON).grounds, key=repr)
-    permits = {finding.rule: finding.permits for finding in findings}
-    assert permits == {
-        "core.seller": False,
-        "XX.refusal": True,
-        "XX.consent": True,
-        "XX.list": True,
-        "XX.window": False,
-        "XX.cap": True,
-        "XX.retention": True,
-    }
-    assert all(finding.why.en and finding.why.zh for finding in findings)
-
-
-def test_explain_names_the_exemption() -> None:
-    """A rule from which a consent exempts is shown as permitting, with the basis."""
-    rules = (rule("consent", model="opt_in"), window(hours=[], exempt_bases=["express"]))
-    findings = explain(call(), pack_set(*rules).for_callee(CALLEE), NOON)
-    assert [finding.why.en for finding in findings if finding.kind == "window"] == [
-        "a consent in force exempts (express)"
-    ]
-
-
-def test_explain_of_a_bypass_is_one_finding() -> None:
-    """A non-marketing route shows only the ground on which it is allowed."""
-    (finding,) = explain(call(route=Route.NON_MARKETING), None, NOON)
-    assert (finding.rule, finding.permits) == ("core.non_marketing", True)
