@@ -48,6 +48,7 @@ class AgentLab(Lab):
         super().__init__(binary, folder, settings)
         self.own_dialplan = ""
         self.more_modules: tuple[str, ...] = ()
+        self.more_pjsip = ""
 
     def _configure(self) -> None:
         super()._configure()
@@ -59,7 +60,7 @@ class AgentLab(Lab):
             f"[{name}]\ntype = aor\ncontact = sip:{name}@{carrier.address}:{carrier.sip_port}\n"
             for name in ("1001", "1086")
         )
-        self._append(pbx, phones, self.own_dialplan)
+        self._append(pbx, phones + self.more_pjsip, self.own_dialplan)
         peer = _PEER.format(
             name="pbx", context="lab-phones", own=carrier.address, address=pbx.address, port=pbx.sip_port
         )
