@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import asyncpg
 
+from agi.ami import Address
 from db.bulk_store import PostgresBulkStore
 from db.embedded import EmbeddedServer, ensure_database
 from db.gate_store import PostgresGateStore
@@ -17,9 +18,9 @@ from db.pool import open_pool
 from db.register_store import PostgresRegisterStore
 from db.scrub_store import PostgresScrubStore
 from dialer.bulk import Imports, Validator, validate_here
-from dialer.config import Settings
+from dialer.config import Ami, Settings
 from dialer.consents import Consents
-from dialer.errors import DatabaseError
+from dialer.errors import ConfigError, DatabaseError
 from dialer.gate import Gate
 from dialer.imports import RowFault
 from dialer.policy.admin import load_admin
@@ -109,6 +110,16 @@ async def open_gate(settings: Settings, database: Database) -> AsyncIterator[Gat
     finally:
         await gate.close()
         pool.terminate()
+
+
+def ami_address(switch: Ami) -> Address:
+    """Where a switch's manager interface is, its secret read from the file. Raises `ConfigError`."""
+    try:
+        secret = switch.secret_file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        problem = f"`{switch.secret_file}` cannot be read: {error}"
+        raise ConfigError(problem, "`heedline pbx install` writes it") from error
+    return Address(switch.name, switch.host, switch.port, switch.username, secret)
 
 
 @dataclass(frozen=True, slots=True)

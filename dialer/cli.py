@@ -13,7 +13,19 @@ from typing import Annotated
 
 import typer
 
-from dialer.commands import check, consents, lists, policy, refusals, routes, sellers, trunks
+from dialer.commands import (
+    check,
+    consents,
+    doctor,
+    lists,
+    originate,
+    pbx,
+    policy,
+    refusals,
+    routes,
+    sellers,
+    trunks,
+)
 from dialer.commands.terminal import choose_language, language
 from dialer.errors import HeedlineError
 
@@ -25,6 +37,7 @@ GROUPS: dict[str, typer.Typer] = {
     "refusal": refusals.app,
     "list": lists.app,
     "policy": policy.app,
+    "pbx": pbx.app,
 }
 """Groups of commands by name; a new one is one line here."""
 
@@ -36,6 +49,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("check")(check.check)
+app.command("originate")(originate.originate)
+app.command("doctor")(doctor.doctor)
 for _name, _group in GROUPS.items():
     app.add_typer(_group, name=_name)
 
