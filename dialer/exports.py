@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TextIO
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from dialer.imports import is_formula
+
 _NUMBER = re.compile(r"\+[0-9]{1,15}")
 _BREAKS = re.compile(r"[\r\n]+")
 
@@ -37,6 +38,6 @@ def cell_text(value: Any) -> str:
         case tuple() | list():
             return " ".join(map(str, value))
     text = str(value)
-    if text.startswith(_FORMULA) and not _NUMBER.fullmatch(text):
+    if is_formula(text) and not _NUMBER.fullmatch(text):
         text = f"'{text}"
     return _BREAKS.sub(" ", text)

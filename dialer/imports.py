@@ -24,7 +24,7 @@ LINE_LIMIT = 64 * 1024
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 _BLOCK = 256 * 1024
 _WIDE = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_SPACE = " \t\u3000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,9 +245,14 @@ def _header(text: str, expected: Columns) -> tuple[str, list[str]]:
     return max(candidates, key=lambda found: (len(known & set(found[1])), len(found[1])))
 
 
+def is_formula(text: str) -> bool:
+    """Whether a spreadsheet might run the text, with or without the apostrophes and spaces before it."""
+    return text.startswith(("\t", "\r")) or text.lstrip(_SPACE + "'").startswith(("=", "+", "-", "@"))
+
+
 def _plain(cell: str) -> str:
-    cell = cell.strip(" \t\u3000")
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell
+    cell = cell.strip(_SPACE)
+    return cell[1:].strip(_SPACE) if cell.startswith("'") and is_formula(cell[1:]) else cell
 
 
 def _shown(raw: bytes) -> str:
