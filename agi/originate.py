@@ -32,6 +32,8 @@ _UP = "6"
 _NORMAL, _USER_BUSY, _UNANSWERED = 16, 17, (18, 19)  # Q.850
 # The response to an originate may overtake the events of its channels.
 _STRAGGLERS_S = 1.0
+# Beyond the ring times: the gate, the switch, the way there.
+_SPARE_S = 10.0
 
 
 class Result(StrEnum):
@@ -138,7 +140,7 @@ async def originate(ami: Ami, order: Order) -> CallOutcome:
     off = ami.on(_EVENTS, watch.handle)
     try:
         await ami.action("Originate", order.fields(watch.ident))
-        async with asyncio.timeout(order.agent_ring_s + order.callee_ring_s + 10):
+        async with asyncio.timeout(order.agent_ring_s + order.callee_ring_s + _SPARE_S):
             return await watch.outcome()
     except TimeoutError:
         with contextlib.suppress(AmiRefused):  # it is gone already
