@@ -84,3 +84,12 @@ def database_dsn(dsn: str, name: str) -> str:
     """The same server's DSN with another database."""
     base, mark, query = dsn.partition("?")
     return f"{base.rsplit('/', 1)[0]}/{name}{mark}{query}"
+
+
+async def drop_database(maintenance_dsn: str, name: str) -> None:
+    """Drop a database and cut its connections. Raises `asyncpg.InvalidCatalogNameError` when there is none."""
+    connection = await asyncpg.connect(maintenance_dsn)
+    try:
+        await connection.execute(f'drop database "{name}" with (force)')
+    finally:
+        await connection.close()

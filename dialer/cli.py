@@ -16,6 +16,7 @@ import typer
 from dialer.commands import (
     check,
     consents,
+    demo,
     doctor,
     lists,
     originate,
@@ -24,6 +25,8 @@ from dialer.commands import (
     refusals,
     routes,
     sellers,
+    serve,
+    status,
     trunks,
 )
 from dialer.commands.terminal import choose_language, language
@@ -51,6 +54,9 @@ app = typer.Typer(
 app.command("check")(check.check)
 app.command("originate")(originate.originate)
 app.command("doctor")(doctor.doctor)
+app.command("serve")(serve.serve)
+app.command("status")(status.status)
+app.command("demo")(demo.demo)
 for _name, _group in GROUPS.items():
     app.add_typer(_group, name=_name)
 

@@ -12,6 +12,8 @@ The callee's behaviour follows from the last two digits of the number (emergency
 | 64 | is not a number that exists (404) |
 | 87 | answers and hangs up at once |
 | else | answers and echoes until the caller hangs up |
+
+The PBX has two agents' phones, `PJSIP/1001`, which answers, and `PJSIP/1086`, which is busy.
 """
 
 from __future__ import annotations
@@ -52,6 +54,30 @@ exten => 87,1,Answer()
 exten => _X!,1,Ringing()
  same => n,Answer()
  same => n,Echo()
+"""
+
+# The agents' phones live on the carrier's Asterisk, so that an agent is reached by SIP as in a call centre.
+PHONES = ("1001", "1086")
+_PHONES = """
+[lab-phones]
+exten => 1001,1,Ringing()
+ same => n,Answer()
+ same => n,Echo()
+exten => 1086,1,PJSIPHangup(486)
+"""
+
+_PHONE = """
+[{name}]
+type = endpoint
+context = lab-agent
+transport = udp
+disallow = all
+allow = ulaw
+aors = {name}
+direct_media = no
+[{name}]
+type = aor
+contact = sip:{name}@{address}:{port}
 """
 
 _PEER = """
@@ -144,7 +170,7 @@ class Lab:
     async def messages(self, number: str | None = None) -> list[Invite]:
         """The INVITEs that reached the carrier since the last `mark`; of `number` alone if given."""
         invites = (await self._tap.invites())[self._mark :]
-        return [invite for invite in invites if number in (None, invite.number)]
+        return [invite for invite in invites if invite.number not in PHONES and number in (None, invite.number)]
 
     async def invites(self, number: str | None = None) -> int:
         """How many INVITEs reached the carrier since the last `mark`, by Request-URI user if `number` is given."""
@@ -191,7 +217,10 @@ class Lab:
     def _configure(self) -> None:
         self.pbx.files = {
             "extensions.conf": _dialplan(PBX_FRAGMENTS, self.settings) + _AGENT,
-            "pjsip.conf": _pjsip(self.pbx, {self.settings.egress: (self.egress, "lab-agent")}),
+            "pjsip.conf": _pjsip(self.pbx, {self.settings.egress: (self.egress, "lab-agent")})
+            + "".join(
+                _PHONE.format(name=name, address=self.carrier.address, port=self.carrier.sip_port) for name in PHONES
+            ),
         }
         self.egress.files = {
             "extensions.conf": _dialplan(EGRESS_FRAGMENTS, self.settings) + "[lab-nothing]\n",
@@ -201,8 +230,10 @@ class Lab:
             ),
         }
         self.carrier.files = {
-            "extensions.conf": "[general]\n" + _CALLEES,
-            "pjsip.conf": _pjsip(self.carrier, {"egress": (self.egress, "lab-callees")}),
+            "extensions.conf": "[general]\n" + _CALLEES + _PHONES,
+            "pjsip.conf": _pjsip(
+                self.carrier, {"egress": (self.egress, "lab-callees"), "pbx": (self.pbx, "lab-phones")}
+            ),
         }
 
 

@@ -125,8 +125,12 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         return
     widths = [max(map(_width, column)) for column in zip(headers, *cells, strict=True)]
     for row in [list(headers), *cells]:
-        padded = [cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)]
-        typer.echo("  ".join(padded).rstrip())
+        typer.echo("  ".join(map(padded, row, widths)).rstrip())
+
+
+def padded(cell: str, width: int) -> str:
+    """A cell filled up to a width; a Chinese character is two wide."""
+    return cell + " " * (width - _width(cell))
 
 
 def pairs(values: Sequence[tuple[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""What the AMI tests add to the lab: an agent's phone by SIP, and a memory of what was followed."""
+"""What the AMI tests add to the lab: a person's own dialplan, and a memory of what was followed."""
 
 from __future__ import annotations
 
@@ -12,20 +12,12 @@ from agi.ami import Address, Ami
 from agi.dialplan.render import DialplanSettings
 from agi.pbx.binary import AsteriskBinary
 from agi.pbx.instance import Instance
-from agi.pbx.lab import _PEER, Lab
+from agi.pbx.lab import Lab
 from dialer.attempts import merged
 from dialer.ports_attempts import Alarm, AttemptFacts, OpenAttempt
 from tests.acceptance.fakegate import Answer, FakeGate
 
 TRUNK = "egress"
-
-_PHONES = """
-[lab-phones]
-exten => 1001,1,Ringing()
- same => n,Answer()
- same => n,Echo()
-exten => 1086,1,PJSIPHangup(486)
-"""
 
 # A person's own dialplan beside Heedline's: one route past the gate, planted for the doctor, and one that is none.
 OWN_DIALPLAN = """
@@ -42,7 +34,7 @@ def now() -> datetime:
 
 
 class AgentLab(Lab):
-    """The lab, whose PBX has the phones `1001` (answers) and `1086` (busy); they live on the carrier's Asterisk."""
+    """The lab with what a person may have added to the PBX."""
 
     def __init__(self, binary: AsteriskBinary, folder: Path, settings: DialplanSettings) -> None:
         super().__init__(binary, folder, settings)
@@ -52,19 +44,9 @@ class AgentLab(Lab):
 
     def _configure(self) -> None:
         super()._configure()
-        pbx, carrier = self.pbx, self.carrier
+        pbx = self.pbx
         pbx.modules += self.more_modules
-        phones = "".join(
-            f"[{name}]\ntype = endpoint\ncontext = lab-agent\ntransport = udp\ndisallow = all\nallow = ulaw\n"
-            f"aors = {name}\ndirect_media = no\n"
-            f"[{name}]\ntype = aor\ncontact = sip:{name}@{carrier.address}:{carrier.sip_port}\n"
-            for name in ("1001", "1086")
-        )
-        self._append(pbx, phones + self.more_pjsip, self.own_dialplan)
-        peer = _PEER.format(
-            name="pbx", context="lab-phones", own=carrier.address, address=pbx.address, port=pbx.sip_port
-        )
-        self._append(carrier, peer, _PHONES)
+        self._append(pbx, self.more_pjsip, self.own_dialplan)
 
     @staticmethod
     def _append(instance: Instance, pjsip: str, dialplan: str) -> None:
