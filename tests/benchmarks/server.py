@@ -1,11 +1,11 @@
-"""The sides of the benchmark, each a process: `floor` (bare panoramisk), `bare` (our server, no gate), `gate`, `single`."""
+"""The sides of the benchmark, each a process: `floor` (bare panoramisk), `bare` (ours without a gate), `gate`, `single`."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
 import uvloop
@@ -81,10 +81,8 @@ def main() -> None:
     parser.add_argument("port", type=int)
     parser.add_argument("--dsn", default="")
     options = parser.parse_args()
-    try:
+    with suppress(EOFError):
         uvloop.run(_run(options))
-    except EOFError:
-        pass
 
 
 if __name__ == "__main__":
