@@ -31,7 +31,6 @@ _DIALLING = {"pbx": "heedline-outbound", "egress": "heedline-egress"}
 _AGI = re.compile(r"agi://([^/,]+)/")
 _LEAVES_BY = re.compile(r"^PJSIP/\$\{GATE_CALLEE\}@([A-Za-z0-9_.-]+)")
 _CLOCK_TOLERANCE_S = 2.0
-_ENDPOINTS_EXAMINED = 1000
 _PATIENCE_S = 3.0
 
 
@@ -149,8 +148,12 @@ async def _permitted(ami: Ami, action: str, fields: dict[str, str] | None = None
     try:
         await ami.action(action, fields or {})
     except AmiRefused as error:
-        return "permission denied" not in error.problem.lower()
+        return not _denied(error)
     return True
+
+
+def _denied(error: AmiRefused) -> bool:
+    return "permission denied" in error.problem.lower()
 
 
 async def _hears(ami: Ami, event: str, action: str, fields: dict[str, str]) -> bool:
@@ -212,20 +215,60 @@ def _leaves_by(it: _Examination) -> str:
     return ""
 
 
-async def _path(it: _Examination) -> list[Finding]:
-    endpoint = _leaves_by(it)
-    if not endpoint:
-        return []
+@dataclass(frozen=True, slots=True)
+class _Endpoint:
+    """What is known of a PJSIP endpoint. `states` are those of its contacts."""
+
+    exists: bool
+    direct_media: bool = False
+    states: tuple[str, ...] = ()
+
+
+async def _endpoint(it: _Examination, name: str) -> _Endpoint | None:
+    """None when it cannot be told."""
     try:
-        details = await it.ami.listing("PJSIPShowEndpoint", {"Endpoint": endpoint})
-    except AmiRefused:
-        return [it.found("gate.path", Level.FAIL, endpoint=endpoint, status="no such endpoint")]
-    states = [event.get("Status") for event in details if event.name == "ContactStatusDetail"]
-    if "Reachable" in states:
-        return [it.found("gate.path", Level.OK, endpoint=endpoint)]
-    if "NonQualified" in states:
-        return [it.found("gate.path", Level.WARN, endpoint=endpoint)]
-    return [it.found("gate.path", Level.FAIL, endpoint=endpoint, status=", ".join(states) or "no contact")]
+        details = await it.ami.listing("PJSIPShowEndpoint", {"Endpoint": name})
+    except AmiRefused as error:
+        # This action needs the right `system`, which nothing else here does.
+        return await _endpoint_by_functions(it, name) if _denied(error) else _Endpoint(False)
+    direct = any(event.get("DirectMedia").lower() in ("true", "yes") for event in details)
+    return _Endpoint(
+        True, direct, tuple(event.get("Status") for event in details if event.name == "ContactStatusDetail")
+    )
+
+
+async def _endpoint_by_functions(it: _Examination, name: str) -> _Endpoint | None:
+    async def value(function: str) -> str:
+        return (await it.ami.action("Getvar", {"Variable": function})).get("Value")
+
+    direct = await value(f"PJSIP_ENDPOINT({name},direct_media)")
+    if not direct:
+        return None  # no such endpoint, or func_pjsip_endpoint is not loaded
+    aors = await value(f"PJSIP_ENDPOINT({name},aors)")
+    contacts = [
+        contact.strip()
+        for aor in filter(None, aors.split(","))
+        for contact in (await value(f"PJSIP_AOR({aor.strip()},contact)")).split(",")
+        if contact.strip()
+    ]
+    states = [await value(f"PJSIP_CONTACT({contact},status)") for contact in contacts]
+    return _Endpoint(True, direct.lower() in ("true", "yes"), tuple(states))
+
+
+async def _path(it: _Examination) -> list[Finding]:
+    name = _leaves_by(it)
+    if not name:
+        return []
+    endpoint = await _endpoint(it, name)
+    if endpoint is None:
+        return [it.found("gate.path", Level.WARN, endpoint=name)]
+    if not endpoint.exists:
+        return [it.found("gate.path", Level.FAIL, endpoint=name, status="no such endpoint")]
+    if "Reachable" in endpoint.states:
+        return [it.found("gate.path", Level.OK, endpoint=name)]
+    if "NonQualified" in endpoint.states:
+        return [it.found("gate.path", Level.WARN, endpoint=name)]
+    return [it.found("gate.path", Level.FAIL, endpoint=name, status=", ".join(endpoint.states) or "no contact")]
 
 
 async def _routes(it: _Examination) -> list[Finding]:
@@ -252,12 +295,11 @@ async def _bridges(it: _Examination) -> list[Finding]:
 
 
 async def _media(it: _Examination) -> list[Finding]:
+    """The trunks' endpoints: media goes directly only when both sides may, so one side that may not is enough."""
     direct = []
-    rows = await it.ami.listing("PJSIPShowEndpoints", within_s=30)
-    for row in rows[:_ENDPOINTS_EXAMINED]:
-        name = row.get("ObjectName")
-        details = await it.ami.listing("PJSIPShowEndpoint", {"Endpoint": name})
-        if any(event.get("DirectMedia").lower() in ("true", "yes") for event in details):
+    for name in sorted({*it.patient.trunks, _leaves_by(it)} - {""}):
+        endpoint = await _endpoint(it, name)
+        if endpoint is not None and endpoint.direct_media:
             direct.append(name)
     if direct:
         return [it.found("keys.direct_media", Level.WARN, endpoints=", ".join(direct))]

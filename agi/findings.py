@@ -98,10 +98,15 @@ TEXTS: dict[tuple[str, Level], tuple[tuple[str, str], tuple[str, str]]] = {
     ("gate.path", Level.OK): (("calls leave by the endpoint `{endpoint}`", "呼叫经由端点 `{endpoint}` 送出"), _NONE),
     ("gate.path", Level.WARN): (
         (
-            "whether the endpoint `{endpoint}` can be reached is not watched",
-            "未监测端点 `{endpoint}` 是否可达",
+            "whether the endpoint `{endpoint}` can be reached is not known",
+            "无法得知端点 `{endpoint}` 是否可达",
         ),
-        ("set `qualify_frequency` in its aor in pjsip.conf", "请在 pjsip.conf 中为其 aor 设置 `qualify_frequency`"),
+        (
+            "set `qualify_frequency` in its aor in pjsip.conf, and load func_pjsip_endpoint, func_pjsip_aor and "
+            "func_pjsip_contact",
+            "请在 pjsip.conf 中为其 aor 设置 `qualify_frequency`，并加载 func_pjsip_endpoint、func_pjsip_aor 和 "
+            "func_pjsip_contact",
+        ),
     ),
     ("gate.path", Level.FAIL): (
         (
@@ -151,11 +156,11 @@ TEXTS: dict[tuple[str, Level], tuple[tuple[str, str], tuple[str, str]]] = {
         ),
     ),
     ("keys.direct_media", Level.OK): (
-        ("no endpoint sends its media past the switch", "没有端点绕过交换机传送媒体"),
+        ("no trunk sends its media past the switch", "没有中继绕过交换机传送媒体"),
         _NONE,
     ),
     ("keys.direct_media", Level.WARN): (
-        ("endpoints with direct_media: {endpoints}", "启用 direct_media 的端点：{endpoints}"),
+        ("trunks with direct_media: {endpoints}", "启用 direct_media 的中继：{endpoints}"),
         (
             "set `direct_media = no`: media that passes the switch by carries refusals that nobody hears",
             "请设置 `direct_media = no`：绕过交换机的媒体中，拒绝按键无人接收",

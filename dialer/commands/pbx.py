@@ -99,7 +99,7 @@ def install(
         pjsip=installing.pjsip_notes(role.value, wanted),
         modules=["noload = bridge_native_rtp.so"],
         settings=installing.settings_section(label, role.value, secret_file, trunk),
-        reload=["dialplan reload", "manager reload", "pjsip reload"],
+        reload=["dialplan reload", "manager reload", "module reload res_pjsip.so"],
         dry_run=dry_run,
     )
     answer(as_json, _document(report), lambda: _tell(report))

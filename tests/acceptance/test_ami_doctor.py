@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 import pytest_asyncio
 
+from agi.ami import Ami
 from agi.dialplan.render import DialplanSettings
-from agi.doctor import Patient, examine
+from agi.doctor import Patient, _Endpoint, _endpoint, _Examination, examine
 from agi.findings import Finding, Level
 from agi.pbx.provision import AsteriskBinary
 from agi.server import RunningServer, serve
@@ -42,8 +43,8 @@ async def sick(asterisk: AsteriskBinary, tmp_path_factory: pytest.TempPathFactor
     """The lab with a route around the gate, a bridge that hides keys, direct media, and no gate that answers."""
     lab = AgentLab(asterisk, tmp_path_factory.mktemp("sick"), DialplanSettings(agi="127.0.0.1:9"))
     lab.own_dialplan = OWN_DIALPLAN
-    lab.more_modules = ("bridge_native_rtp",)
-    lab.more_pjsip = "[1002]\ntype = endpoint\ndirect_media = yes\ndisallow = all\nallow = ulaw\n"
+    lab.more_modules = ("bridge_native_rtp", "func_pjsip_endpoint", "func_pjsip_aor", "func_pjsip_contact")
+    lab.more_pjsip = "[second-trunk]\ntype = endpoint\ndirect_media = yes\ndisallow = all\nallow = ulaw\n"
     async with lab:
         yield lab
 
@@ -96,11 +97,27 @@ async def test_bypass_is_found_even_when_no_trunk_is_declared(sick: AgentLab) ->
 
 async def test_planted_bridge_and_direct_media_are_found(sick: AgentLab) -> None:
     """The module that hides key presses is a failure and is named; direct media is a warning."""
-    found = {finding.id: finding for finding in await findings(sick)}
+    found = {finding.id: finding for finding in await findings(sick, trunks=(TRUNK, "second-trunk"))}
     assert found["keys.native_bridge"].level is Level.FAIL
     assert "bridge_native_rtp.so" in found["keys.native_bridge"].cure()
     assert found["keys.direct_media"].level is Level.WARN
-    assert "1002" in found["keys.direct_media"].text("zh")
+    assert "second-trunk" in found["keys.direct_media"].text("zh")
+
+
+async def test_trunks_are_examined_without_the_right_to_show_endpoints(sick: AgentLab) -> None:
+    """With no more rights than are asked for, direct media and the state of contacts are read by dialplan functions."""
+    manager = sick.pbx.folder / "etc" / "manager.conf"
+    user = "[least]\nsecret = s\nread = call,user,system\nwrite = originate,call,user,reporting\n"
+    manager.write_text(manager.read_text() + user)
+    await sick.pbx.cli("manager reload")
+    address = replace(ami_of(sick.pbx).address, username="least", secret="s")
+    found = {finding.id: finding for finding in await examine(Patient(address, "pbx", ("second-trunk",)), now, 5)}
+    assert found["ami.rights"].level is Level.OK
+    assert "second-trunk" in found["keys.direct_media"].text()
+    async with Ami(address) as ami:
+        await ami.ready()
+        endpoint = await _endpoint(_Examination(ami, Patient(address, "pbx"), now), TRUNK)
+    assert endpoint == _Endpoint(True, False, ("NonQualified",))
 
 
 async def test_gate_that_does_not_answer_is_found(sick: AgentLab) -> None:
