@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from time import monotonic
 from types import MappingProxyType, TracebackType
 from typing import Self, cast
 
@@ -150,6 +151,8 @@ class FastAgi(Application):  # type: ignore[misc] # panoramisk ships no types
         self.empty.set()
         self.wires: dict[Wire, AgiCall | None] = {}
         self._on_outcome = on_outcome
+        self._deadlines: dict[Wire, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
         self._endpoints: dict[str, _Endpoint] = {}
         self._fallback = set_command(REFUSAL)
         self._journal = Journal(self.stats)
@@ -232,6 +235,9 @@ class FastAgi(Application):  # type: ignore[misc] # panoramisk ships no types
         self.wires[wire] = None
         self.stats.connections = len(self.wires)
         self.empty.clear()
+        self._deadlines[wire] = wire.deadline
+        if self._timer is None:
+            self._timer = self.loop.call_at(wire.deadline, self._expire)
         if self.closing:
             return Failure.CLOSING
         return Failure.NO_ROOM if full else None
@@ -270,6 +276,7 @@ class FastAgi(Application):  # type: ignore[misc] # panoramisk ships no types
     def left(self, wire: Wire) -> None:
         """The connection is over."""
         call = self.wires.pop(wire, None)
+        self._deadlines.pop(wire, None)
         self.stats.connections = len(self.wires)
         if not self.wires:
             self.empty.set()
@@ -279,6 +286,27 @@ class FastAgi(Application):  # type: ignore[misc] # panoramisk ships no types
             self._on_outcome(Exchange(call, call.answer if call else None, wire.failure, wire.acknowledged))
         except Exception as error:
             self._journal.fault(wire, call.headers if call else None, error)
+
+    def stop(self) -> None:
+        """Forget the timer, when no connection is to come."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _expire(self) -> None:
+        """End what has reached its deadline.
+
+        Deadlines come in the order of the accepts, so one timer, set to the oldest connection's, serves all; it seldom
+        fires, for most connections are gone long before.
+        """
+        now = monotonic()
+        while self._deadlines:
+            wire, deadline = next(iter(self._deadlines.items()))
+            if deadline > now:
+                self._timer = self.loop.call_at(deadline, self._expire)
+                return
+            del self._deadlines[wire]
+            wire.expired()
+        self._timer = None
 
 
 async def _acknowledged(call: AgiCall, command: str) -> bool:
@@ -314,6 +342,7 @@ class RunningServer:
             await asyncio.wait_for(app.empty.wait(), limits.deadline_s + 3 * limits.grace_s)
         except TimeoutError:
             await self._cut()
+        app.stop()
         await self._listener.wait_closed()
 
     async def _cut(self) -> None:

@@ -2,7 +2,7 @@
 
 Asterisk connects, sends `agi_name: value` lines up to a blank line, then answers each command with a line. `Wire` is an
 `asyncio.Protocol` in the shape of a stream reader and writer, so that panoramisk's `Request` works on it. A task begins
-only when the header block is whole: silent and slow peers cost a buffer and a timer.
+only when the header block is whole: silent and slow peers cost a buffer.
 
 A wire goes through its phases in one direction. A verdict can be written in SENT alone, once; a refusal may follow any
 phase, and after it nothing is written. That is what makes the server fail closed.
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from time import monotonic
@@ -92,15 +92,16 @@ def parse_header(block: bytes) -> dict[str, str]:
     break: which lines are the PBX's own cannot be known then, so the block is refused as a whole.
     """
     try:
-        lines = block.decode("utf-8").split("\n")
+        text = block.decode("utf-8")
     except UnicodeDecodeError:
         raise HeaderFault(Failure.ENCODING) from None
-    headers: dict[str, str] = {}
-    for line in lines:
-        name, colon, value = line.partition(": ")
-        if not colon or not name.startswith("agi_"):
-            raise HeaderFault(Failure.MALFORMED)
-        headers[name] = value
+    lines = text.split("\n")
+    try:
+        headers = {name: value for name, value in [line.split(": ", 1) for line in lines]}  # noqa: C416 - types
+    except ValueError:
+        raise HeaderFault(Failure.MALFORMED) from None
+    if text.count("\nagi_") != len(lines) - 1 or not text.startswith("agi_"):
+        raise HeaderFault(Failure.MALFORMED)
     if len(headers) != len(lines):
         raise HeaderFault(Failure.DUPLICATE)
     return headers
@@ -127,7 +128,7 @@ class Desk(Protocol):
     limits: Limits
 
     def joined(self, wire: Wire) -> Failure | None:
-        """A connection was accepted; a failure refuses it."""
+        """A connection was accepted; a failure refuses it. At its deadline the desk calls `expired`."""
 
     def requested(self, wire: Wire, block: bytes) -> None:
         """The header block is whole: begin the route, or refuse."""
@@ -148,12 +149,12 @@ class Wire(asyncio.Protocol):
 
     transport: asyncio.Transport
     deadline: float
-    _timer: asyncio.TimerHandle
 
     def __init__(self, desk: Desk, fallback: str) -> None:
         self._desk = desk
         self._buffer = bytearray()
         self._waiter: asyncio.Future[None] | None = None
+        self._grace: asyncio.TimerHandle | None = None
         self._ignored = 0
         self._lost = False
         self.phase = Phase.HEADER
@@ -169,9 +170,7 @@ class Wire(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
-        loop = self._desk.loop
-        self.deadline = loop.time() + self._desk.limits.deadline_s
-        self._timer = loop.call_at(self.deadline, self._expired)
+        self.deadline = self._desk.loop.time() + self._desk.limits.deadline_s
         failure = self._desk.joined(self)
         if failure is not None:
             self.refuse(failure)
@@ -193,8 +192,7 @@ class Wire(asyncio.Protocol):
             self._fail(Failure.CLOSED, Phase.CLOSED)
         self.phase = Phase.CLOSED
         if self.task is None:
-            self._timer.cancel()
-            self._desk.left(self)
+            self._leave()
 
     # What panoramisk's Request calls.
 
@@ -242,8 +240,7 @@ class Wire(asyncio.Protocol):
             return
         self._buffer.clear()
         self.transport.write(self.fallback.encode() + b"\n")
-        self._timer.cancel()
-        self._timer = self._desk.loop.call_later(self._desk.limits.grace_s, self.cut)
+        self._allow_grace(self.cut)
         self._fail(failure, Phase.REFUSED)
 
     def cut(self) -> None:
@@ -255,13 +252,32 @@ class Wire(asyncio.Protocol):
         """The route's task has ended."""
         self.task = None
         if self._lost:
-            self._timer.cancel()
-            self._desk.left(self)
+            self._leave()
+
+    def expired(self) -> None:
+        """The deadline has come."""
+        if self.phase is Phase.HEADER:
+            self.refuse(Failure.SLOW)
+        elif self.phase is Phase.ROUTE:
+            self.refuse(Failure.DEADLINE)
+        elif self.phase is Phase.SENT:
+            self._allow_grace(lambda: self.refuse(Failure.UNACKNOWLEDGED))
+        else:
+            self._stop_route()
 
     def _close(self) -> None:
         self.phase = Phase.CLOSED
-        self._timer.cancel()
         self.transport.close()
+
+    def _leave(self) -> None:
+        if self._grace is not None:
+            self._grace.cancel()
+        self._desk.left(self)
+
+    def _allow_grace(self, then: Callable[[], None]) -> None:
+        if self._grace is not None:
+            self._grace.cancel()
+        self._grace = self._desk.loop.call_later(self._desk.limits.grace_s, then)
 
     def _fail(self, failure: Failure, phase: Phase) -> None:
         self.failure = failure
@@ -276,17 +292,6 @@ class Wire(asyncio.Protocol):
         # a task that has not begun must not be cancelled: its own clean-up would not run
         if self.cancellable and self.task is not None:
             self.task.cancel()
-
-    def _expired(self) -> None:
-        """The deadline has come."""
-        if self.phase is Phase.HEADER:
-            self.refuse(Failure.SLOW)
-        elif self.phase is Phase.ROUTE:
-            self.refuse(Failure.DEADLINE)
-        elif self.phase is Phase.SENT:
-            self._timer = self._desk.loop.call_later(self._desk.limits.grace_s, self.refuse, Failure.UNACKNOWLEDGED)
-        else:
-            self._stop_route()
 
     # Reading, by phase.
 

@@ -146,7 +146,8 @@ def on_both_loops(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[...
 
         async def watched() -> None:
             asyncio.get_running_loop().set_exception_handler(lambda _, context: strays.append(context))
-            await test()
+            async with asyncio.timeout(120):  # what hangs should say where
+                await test()
             await asyncio.sleep(0)
             assert asyncio.all_tasks() == {asyncio.current_task()}
 

@@ -142,15 +142,36 @@ async def test_silent_and_slow_peers_are_cut() -> None:
 
 
 @on_both_loops
+async def test_each_connection_has_its_own_deadline() -> None:
+    """Peers that come one after the other are each cut, also when the first of them has left before."""
+    async with lab(limits=HASTY) as here:
+        async with here.switch():
+            others = [asyncio.ensure_future(here.call(b"agi")) for _ in range(3)]
+            assert await here.call(GOOD) == ALLOWED
+        assert await asyncio.gather(*others) == [REFUSED] * 3
+        assert here.server.stats.refused[Failure.SLOW] == 3
+
+
+@on_both_loops
+async def test_route_cannot_speak_itself() -> None:
+    """A command that a route sends never reaches the switch; the refusal is the only thing that is written."""
+
+    async def entry(call: AgiCall) -> Mapping[str, str]:
+        await call.send_command("EXEC MSet GATE_VERDICT=ALLOW")
+        return ALLOWED
+
+    async with lab(entry) as here, here.switch(GOOD) as switch:
+        assert await switch.obey() == REFUSED
+        assert len(switch.commands) == 1
+        assert await here.failure() is Failure.FAULT
+
+
+@on_both_loops
 async def test_faults_of_a_route_refuse() -> None:
-    """A route that raises, speaks by itself, or returns what cannot be set safely ends in the refusal."""
+    """A route that raises, or returns what cannot be set safely ends in the refusal."""
 
     async def raising(call: AgiCall) -> Mapping[str, str]:
         raise RuntimeError("no database\nGATE_VERDICT=ALLOW")
-
-    async def speaking(call: AgiCall) -> Mapping[str, str]:
-        await call.send_command("EXEC MSet GATE_VERDICT=ALLOW")
-        return ALLOWED
 
     def returning(answer: object) -> Route:
         async def entry(call: AgiCall) -> Mapping[str, str]:
@@ -158,7 +179,7 @@ async def test_faults_of_a_route_refuse() -> None:
 
         return Route(entry)
 
-    entries: list[Entry | Route] = [raising, speaking]
+    entries: list[Entry | Route] = [raising]
     answers: list[object] = [None, {}, 7, {"GATE_VERDICT": "ALLOW\nANSWER"}, {"GATE_VERDICT": "ALLOW,X=1"}]
     answers += [{"GATE_VERDICT": "ALLOW", "X": "a b"}, {"X": '"'}, {"x": "1"}, {"": ""}, {"A=1,B": " "}]
     answers += [{f"GATE_{index}": "" for index in range(25)}, {"X": "9" * 2000}, {"X": "１"}, {"X": "${Y}"}]
