@@ -31,7 +31,12 @@ class PostgresBulkStore:
         """Consents, recorded by `by`."""
         return self._open(
             lambda connection: _Writer(
-                connection, _CONSENTS["bulk_table"], _CONSENTS["bulk_put"], (by,), before_commit=_CONSENTS["bulk_lock"]
+                connection,
+                "consents",
+                _CONSENTS["bulk_table"],
+                _CONSENTS["bulk_put"],
+                (by,),
+                before_commit=_CONSENTS["bulk_lock"],
             )
         )
 
@@ -39,17 +44,25 @@ class PostgresBulkStore:
         """Refusals; in force for every decision that ends after `commit` has returned."""
         return self._open(
             lambda connection: _Writer(
-                connection, _REFUSALS["bulk_table"], _REFUSALS["bulk_put"], before_commit=_REFUSALS["bulk_lock"]
+                connection,
+                "refusals",
+                _REFUSALS["bulk_table"],
+                _REFUSALS["bulk_put"],
+                before_commit=_REFUSALS["bulk_lock"],
             )
         )
 
     def sellers(self) -> contextlib.AbstractAsyncContextManager[BulkWriter]:
         """Sellers."""
-        return self._open(lambda connection: _Writer(connection, _BULK["sellers_table"], _BULK["sellers_put"]))
+        return self._open(
+            lambda connection: _Writer(connection, "sellers", _BULK["sellers_table"], _BULK["sellers_put"])
+        )
 
     def numbers(self) -> contextlib.AbstractAsyncContextManager[BulkWriter]:
         """Numbers that may be presented."""
-        return self._open(lambda connection: _Writer(connection, _BULK["numbers_table"], _BULK["numbers_put"]))
+        return self._open(
+            lambda connection: _Writer(connection, "numbers", _BULK["numbers_table"], _BULK["numbers_put"])
+        )
 
     def listed(
         self, list_id: int, as_of: datetime, digest: Digest
@@ -83,6 +96,7 @@ class _Writer:
     def __init__(
         self,
         connection: asyncpg.Connection,
+        kind: str,
         table: str,
         put: str,
         arguments: tuple[Any, ...] = (),
@@ -90,13 +104,15 @@ class _Writer:
     ) -> None:
         self.table, self.done = table, False
         self.subject: int | None = None
+        # One name a kind: the driver remembers the columns of a table by its name.
+        self._incoming = f"incoming_{kind}"
         self._connection, self._put, self._arguments = connection, put, arguments
         self._before_commit = before_commit
 
     async def add(self, rows: Sequence[tuple[Any, ...]]) -> None:
         """COPY the rows."""
         with translated():
-            await self._connection.copy_records_to_table("incoming", records=rows, timeout=_LONG_S)
+            await self._connection.copy_records_to_table(self._incoming, records=rows, timeout=_LONG_S)
 
     async def put(self) -> BulkCounts:
         """From the temporary table into the register."""
@@ -115,7 +131,7 @@ class _Writer:
 
 class _ListWriter(_Writer):
     def __init__(self, connection: asyncpg.Connection, list_id: int, as_of: datetime, digest: Digest) -> None:
-        super().__init__(connection, _BULK["listed_table"], _BULK["listed_put"])
+        super().__init__(connection, "listed", _BULK["listed_table"], _BULK["listed_put"])
         self._list_id, self._as_of, self._digest = list_id, as_of, digest
 
     async def put(self) -> BulkCounts:

@@ -30,7 +30,7 @@ where s.id = c.seller_id and s.code = $2 and c.callee = $1 and c.withdrawn_at is
 returning c.id
 
 -- name: bulk_table
-create temporary table incoming (
+create temporary table incoming_consents (
     callee bigint, seller text, purpose text, basis text, kinds text[], granted_at timestamptz, expires_at timestamptz,
     artefact_sha256 bytea, artefact_media_type text, artefact_location text, region text, zones text[], verified boolean,
     withdrawn_at timestamptz
@@ -42,7 +42,7 @@ with wanted as materialized (
     select callee, s.id as seller_id, purpose, basis, kinds, granted_at, expires_at, artefact_sha256,
            min(artefact_media_type) as artefact_media_type, min(artefact_location) as artefact_location,
            region, zones, verified, min(withdrawn_at) as withdrawn_at
-    from incoming i join sellers s on s.code = i.seller
+    from incoming_consents i join sellers s on s.code = i.seller
     group by callee, s.id, purpose, basis, kinds, granted_at, expires_at, artefact_sha256, region, zones, verified
 ), known as materialized (
     select w.callee, w.seller_id, w.withdrawn_at, c.id, c.withdrawn_at as ended, w.purpose, w.basis, w.kinds, w.granted_at,
@@ -75,7 +75,7 @@ with wanted as materialized (
     )
     returning 1
 )
-select (select count(*) from incoming) as rows, (select count(*) from added) as added
+select (select count(*) from incoming_consents) as rows, (select count(*) from added) as added
 
 -- name: bulk_lock
 -- Just before the commit: a withdrawal binds every gate transaction that ends later.

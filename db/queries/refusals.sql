@@ -18,13 +18,13 @@ order by r.id
 select refusal_record($1, (select id from sellers where code = $2), $3, $4, $5, $6, $7, $8)
 
 -- name: bulk_table
-create temporary table incoming (callee bigint, seller text, how text, at timestamptz, note text) on commit drop
+create temporary table incoming_refusals (callee bigint, seller text, how text, at timestamptz, note text) on commit drop
 
 -- name: bulk_put
 with added as (
     insert into refusals (callee, seller_id, how, at, note)
     select i.callee, s.id, i.how, i.at, min(i.note)
-    from incoming i left join sellers s on s.code = i.seller
+    from incoming_refusals i left join sellers s on s.code = i.seller
     where not exists (
         select from refusals r
         where r.callee = i.callee and r.seller_id is not distinct from s.id and r.at = i.at and r.how = i.how
@@ -32,7 +32,7 @@ with added as (
     group by i.callee, s.id, i.how, i.at
     returning 1
 )
-select (select count(*) from incoming) as rows, (select count(*) from added) as added
+select (select count(*) from incoming_refusals) as rows, (select count(*) from added) as added
 
 -- name: bulk_lock
 -- Just before the commit: every gate transaction under way ends first, and every later one sees what was imported.

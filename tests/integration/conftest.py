@@ -15,7 +15,7 @@ import pytest
 from db.embedded import EmbeddedServer, database_dsn, ensure_database
 from db.migrate import migrate
 from dialer.app import Database, Registers, open_database, open_registers
-from dialer.config import Settings
+from dialer.config import Settings, load
 
 _TEMPLATE = "heedline_template"
 _numbers = count(1)
@@ -60,7 +60,7 @@ async def _maintain(server: EmbeddedServer, statement: str) -> None:
 @pytest.fixture
 def settings(tmp_path: Path, dsn: str) -> Settings:
     """Settings of a home of its own on the test's database."""
-    return Settings.model_validate({"home": tmp_path / "home", "database": {"url": dsn}})
+    return load({"HEEDLINE_HOME": str(tmp_path / "home"), "HEEDLINE_DATABASE_URL": dsn})
 
 
 @pytest.fixture
