@@ -11,7 +11,9 @@ import pytest
 
 from dialer.app import Registers, clock
 from dialer.errors import AlreadyRegistered, NotRegistered, RegisterError
+from dialer.loosenings import record_loosenings
 from dialer.numbers import Number, parse
+from dialer.policy.admin import load_admin
 from dialer.policy.facts import Basis, CallKind, TrunkOrigin
 from dialer.ports_registers import Artefact, NewConsent, NewRefusal
 
@@ -205,3 +207,17 @@ async def test_a_refusal_to_an_unknown_seller_is_an_error(registers: Registers) 
         await registers.refusals.add(NewRefusal(DIGITS, "nobody", "agent", clock()))
     assert isinstance(CALLEE, Number)
     assert await registers.refusals.of(CALLEE) == []
+
+
+async def test_a_loosening_is_witnessed_once(registers: Registers, owner: asyncpg.Connection) -> None:
+    """Loading the same policy again writes nothing; one changed word is another loosening."""
+    text = '[[loosen]]\nrule = "GB.refusal"\nreason = "{}"\nby = "A. Li"\nsince = 2026-01-01\n'
+    first, changed = (load_admin(text.format(reason), "policy.toml").loosen for reason in ("agreed", "agreed again"))
+    assert await record_loosenings(first, registers.store, clock, "test") == 1
+    assert await record_loosenings(first, registers.store, clock, "test") == 0
+    assert await record_loosenings((*first, *changed), registers.store, clock, "test") == 1
+    entries = await evidence(owner)
+    assert [(kind, payload["rule"], payload["reason"]) for kind, _, payload in entries] == [
+        ("policy.loosened", "GB.refusal", "agreed"),
+        ("policy.loosened", "GB.refusal", "agreed again"),
+    ]
