@@ -146,6 +146,7 @@ async def test_each_connection_has_its_own_deadline() -> None:
     """Peers that come one after the other are each cut, also when the first of them has left before."""
     async with lab(limits=HASTY) as here:
         async with here.switch():
+            await asyncio.sleep(HASTY.deadline_s / 4)  # apart, so that one timer's firing cannot serve both
             others = [asyncio.ensure_future(here.call(b"agi")) for _ in range(3)]
             assert await here.call(GOOD) == ALLOWED
         assert await asyncio.gather(*others) == [REFUSED] * 3
