@@ -1,4 +1,4 @@
-"""The sides of the benchmark, each a process: `floor` (bare panoramisk), `bare` (ours without a gate), `gate`, `single`."""
+"""The sides of the benchmark, each a process: `floor` (bare panoramisk), `bare` (ours, no gate), `gate`, `single`."""
 
 from __future__ import annotations
 
