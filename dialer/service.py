@@ -28,6 +28,7 @@ from agi.server import Limits, RunningServer, serve
 from db.attempt_store import PostgresAttemptStore
 from db.gate_store import current_configuration
 from db.leader import PostgresLeader
+from db.register_store import PostgresRegisterStore
 from dialer.app import Database, clock, open_database, open_gate
 from dialer.attempts import AttemptLog
 from dialer.config import Settings
@@ -35,6 +36,7 @@ from dialer.errors import ConfigError, StoreUnavailable
 from dialer.freshness import stale_lists
 from dialer.gate import Gate
 from dialer.jobs import Job, run_jobs
+from dialer.loosenings import record_loosenings
 from dialer.ports_attempts import Alarm
 from dialer.web.health import health_app
 
@@ -59,6 +61,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
     async with contextlib.AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(settings))
         gate = await stack.enter_async_context(open_gate(settings, database))
+        await record_loosenings(gate.packs.loosenings, PostgresRegisterStore(database.pool), clock, "service")
         amis = await _follow_switches(settings, database, stack)
         await stack.enter_async_context(run_jobs(PostgresLeader(database.dsn), _jobs(gate, database)))
         agi = await _listen(settings, gate)
