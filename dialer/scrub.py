@@ -7,6 +7,7 @@ processes can share a file. The caller number and the trunk are not examined.
 from __future__ import annotations
 
 import io
+import re
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,7 @@ from dialer.verdict import Verdict
 COLUMNS = ("number", "e164", "outcome", "reasons", "until")
 CHUNK = 10_000
 _REMEMBERED = 50_000
+_PLAIN = re.compile(r"\+?[0-9]{1,32}")
 
 
 class ScrubStore(Protocol):
@@ -85,18 +87,14 @@ class Scrubber:
         if configuration is not self._configuration:
             self._known.clear()
             self._configuration = configuration
-        out, tally = io.StringIO(), Tally(numbers=len(texts))
+        lines: list[str] = []
         counts: Counter[Brief] = Counter()
         for text, number in zip(texts, numbers, strict=True):
             record = records.get(number.digits) if isinstance(number, Number) and number.is_e164 else None
             brief = self._brief(text, number, record or CalleeRecord(), configuration)
             counts[brief] += 1
-            write_row(out, (printable(text, 64), _e164(number), brief.outcome, brief.reasons, brief.until))
-        for brief, count in counts.items():
-            tally.outcomes[brief.outcome] += count
-            for reason in brief.reasons.split():
-                tally.reasons[reason] += count
-        return out.getvalue(), tally
+            lines.append(_line(text, number, brief))
+        return "".join(lines), _tallied(counts)
 
     def _brief(
         self, text: str, number: Number | NumberFault, record: CalleeRecord, configuration: Configuration
@@ -117,8 +115,22 @@ class Scrubber:
         return decide(facts, self._packs.for_callee(call.callee, record.address), self._now)
 
 
-def _e164(number: Number | NumberFault) -> str:
-    return number.e164 if isinstance(number, Number) else ""
+def _tallied(counts: Counter[Brief]) -> Tally:
+    tally = Tally(numbers=counts.total())
+    for brief, count in counts.items():
+        tally.outcomes[brief.outcome] += count
+        for reason in brief.reasons.split():
+            tally.reasons[reason] += count
+    return tally
+
+
+def _line(text: str, number: Number | NumberFault, brief: Brief) -> str:
+    e164 = number.e164 if isinstance(number, Number) else ""
+    if _PLAIN.fullmatch(text):  # most are, and the writer of hostile cells is slow
+        return f"{text},{e164},{brief.outcome},{brief.reasons},{brief.until}\n"
+    out = io.StringIO()
+    write_row(out, (printable(text, 64), e164, brief.outcome, brief.reasons, brief.until))
+    return out.getvalue()
 
 
 def _key(number: Number | NumberFault, record: CalleeRecord, configuration: Configuration) -> Hashable | None:
