@@ -84,9 +84,7 @@ async def _prepare(folder: Path, rows: int) -> tuple[EmbeddedServer, str]:
 def main() -> None:
     """Print a table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--rows", type=int, nargs="+", default=[100_000, 1_000_000], help="consents, and as many refusals"
-    )
+    parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000], help="consents and refusals each")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4.0, help="of load, a side and round")
     options = parser.parse_args()
