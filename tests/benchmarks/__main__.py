@@ -1,4 +1,4 @@
-"""`make bench`: the gate's throughput and latency beside a floor, on a database of 10^5 to 10^6 rows (or more: `--rows`).
+"""`make bench`: the gate beside a floor, on a database of 10^5 to 10^6 rows (or more: `--rows`): rates and waits.
 
 Both sides run in one session and in turn, each a process of its own on the machine's cores; medians of the rounds.
 """
