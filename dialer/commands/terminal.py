@@ -181,11 +181,13 @@ def reading(file: Path) -> Any:
 
 @contextlib.contextmanager
 def writing(file: Path | None) -> Any:
-    """A text file that appears whole or not at all; standard output for None or `-`. Raises `FileError`."""
+    """A text file that appears whole or not at all (a device or a pipe as it comes); standard output for None or `-`.
+    Raises `FileError`."""
     if file is None or str(file) == "-":
         yield sys.stdout
         return
-    draft = file.with_name(f".{file.name}.{os.getpid()}.part")
+    special = file.exists() and not file.is_file()
+    draft = file if special else file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
         stream: TextIO = draft.open("w", encoding="utf-8", newline="")
     except OSError as error:
@@ -193,11 +195,13 @@ def writing(file: Path | None) -> Any:
     try:
         with stream:
             yield stream
-        draft.replace(file)
+        if not special:
+            draft.replace(file)
     except OSError as error:
         raise FileError(f"`{file}` cannot be written: {_why(error)}", "check the room on the disk") from error
     finally:
-        draft.unlink(missing_ok=True)
+        if not special:
+            draft.unlink(missing_ok=True)
 
 
 def _why(error: OSError) -> str:
