@@ -14,6 +14,7 @@ import warnings
 from pathlib import Path
 
 import asyncpg
+import fasteners
 
 from dialer.errors import DatabaseError
 
@@ -30,6 +31,9 @@ class EmbeddedServer:
 
     def __init__(self, data: Path) -> None:
         data.mkdir(parents=True, exist_ok=True)
+        # The wheel's own lock is one file in the machine's temporary folder: whoever made it locks out all other users.
+        lock = fasteners.InterProcessLock(data.parent / f".{data.name}.lock")
+        postgres_server.PostgresServer._lock = lock
         _forget_dead_holders(data)
         try:
             self._server = postgres_server.get_server(data, cleanup_mode="stop")
