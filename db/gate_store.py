@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncpg
 
+from db.pool import lent
 from db.sql import queries
 from dialer.errors import StoreUnavailable
 from dialer.hostile import printable
@@ -25,7 +26,7 @@ from dialer.policy.facts import (
     Trunk,
     TrunkOrigin,
 )
-from dialer.ports import CalleeRecord, Configuration, DecisionRow, GateTransaction
+from dialer.ports import CalleeRecord, Configuration, DecisionRow, GateTransaction, LatestDecision
 
 _SQL = queries("gate")
 _BOTH_KINDS = (CallKind.LIVE, CallKind.PRERECORDED)
@@ -55,16 +56,10 @@ class PostgresGateStore:
         """A transaction that commits on a clean exit. Any failure, cancellation included, drops the connection: the
         server rolls back, and a server that hangs is not waited for."""
         with _translated():
-            connection = await self._pool.acquire()
-            try:
+            async with lent(self._pool) as connection:
                 await connection.execute("begin read only" if read_only else "begin")
                 yield _Transaction(self, connection)
                 await connection.execute("commit")
-            except BaseException:
-                connection.terminate()
-                raise
-            finally:
-                await self._pool.release(connection)
 
     async def redeem(
         self, permit_hash: bytes, callee: str, presented: str, by: str, now: datetime, payload: str
@@ -72,16 +67,18 @@ class PostgresGateStore:
         """Use up a permit in one statement, its evidence included. A code without `+` has no lock and no refusals."""
         digits = int(callee[1:]) if callee.startswith("+") else None
         with _translated():
-            found: int | None = await self._pool.fetchval(
-                _SQL["redeem"], permit_hash, callee, digits, presented, by, now, payload
-            )
+            async with lent(self._pool) as connection:
+                found: int | None = await connection.fetchval(
+                    _SQL["redeem"], permit_hash, callee, digits, presented, by, now, payload
+                )
         return found
 
-    async def latest_decision(self) -> datetime | None:
-        """When the newest decision was made, as the clock said then."""
+    async def latest_decision(self) -> LatestDecision:
+        """When the newest decision was made, as the clock said then, of those that bear witness of the time."""
         with _translated():
-            at: datetime | None = await self._pool.fetchval(_SQL["latest_decision"])
-        return at
+            async with lent(self._pool) as connection:
+                row = await connection.fetchrow(_SQL["latest_decision"])
+        return LatestDecision(row["at"], row["accepted"])
 
     async def configuration(self, connection: asyncpg.Connection, version: int) -> Configuration:
         """The configuration at `version`, from memory when it has not changed."""
@@ -198,6 +195,7 @@ async def read_configuration(connection: asyncpg.Connection, version: int) -> Co
             for row in await connection.fetch(_SQL["lists"])
         },
         non_marketing=frozenset(row["name"] for row in await connection.fetch(_SQL["routes"]) if row["non_marketing"]),
+        clock_accepted=await connection.fetchval(_SQL["clock_accepted"]),
     )
 
 

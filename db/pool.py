@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import asyncpg
 
@@ -41,3 +42,20 @@ async def open_pool(
         timeout=5,
         command_timeout=statement_timeout_s,
     )
+
+
+@contextlib.asynccontextmanager
+async def lent(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.Connection]:
+    """A connection of the pool that is dropped on any failure, cancellation included.
+
+    The pool itself would wait, however short the caller's patience, until the server has confirmed that the statement
+    was cancelled: a server that hangs never does.
+    """
+    connection = await pool.acquire()
+    try:
+        yield connection
+    except BaseException:
+        connection.terminate()
+        raise
+    finally:
+        await pool.release(connection)

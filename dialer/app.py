@@ -103,7 +103,7 @@ async def open_gate(settings: Settings, database: Database) -> AsyncIterator[Gat
         patience_s=patience,
         max_batch=settings.gate.max_batch,
         workers=settings.gate.workers,
-        latest=await store.latest_decision(),
+        latest=await PostgresGateStore(database.pool).latest_decision(),  # it may look far back
     )
     try:
         yield gate

@@ -18,12 +18,21 @@ from hashlib import sha256
 from time import monotonic
 
 from dialer.errors import StoreUnavailable
-from dialer.evidence.entries import decision_payload, redemption_payload
+from dialer.evidence.entries import decision_payload, failure_payload, redemption_payload
+from dialer.hostile import printable
 from dialer.numbers import Number, NumberFault, parse
-from dialer.policy.decide import decide
+from dialer.policy.decide import decide, unregulated
 from dialer.policy.facts import CallRequest, Facts, PastAttempt, PresentedNumber, Route
 from dialer.policy.pack import PackSet
-from dialer.ports import CalleeRecord, Clock, Configuration, DecisionRow, GateStore, GateTransaction
+from dialer.ports import (
+    CalleeRecord,
+    Clock,
+    Configuration,
+    DecisionRow,
+    GateStore,
+    GateTransaction,
+    LatestDecision,
+)
 from dialer.verdict import Outcome, Reason, Verdict, refuse
 
 log = logging.getLogger(__name__)
@@ -31,6 +40,8 @@ log = logging.getLogger(__name__)
 PERMIT_LIFE = timedelta(seconds=30)
 # How far the clock may fall behind an instant that the gate has already decided at. NTP slews by less.
 CLOCK_TOLERANCE = timedelta(seconds=2)
+# So many attempts are read of one callee, the newest; with more, a cap might be reached by those that are not read.
+MOST_ATTEMPTS = 1000
 _CANONICAL = re.compile(r"\+?[0-9]{2,15}", re.ASCII)
 
 
@@ -136,7 +147,8 @@ class Gate:
 
     `patience_s` bounds one batch, so that a database that hangs costs its callers a refusal and not a wait. `workers`
     is how many batches may be under way at once: two, so that one fills while the other commits. `max_batch` 1 makes
-    one transaction a call (for comparison).
+    one transaction a call (for comparison). `latest` is what the store knows of the time: before it nothing is allowed
+    that a rule about time binds.
     """
 
     def __init__(
@@ -149,13 +161,13 @@ class Gate:
         max_batch: int = 256,
         workers: int = 2,
         new_token: Callable[[], bytes] = lambda: secrets.token_bytes(16),
-        latest: datetime | None = None,
+        latest: LatestDecision | None = None,
     ) -> None:
         self.packs = packs
         self.stats = GateStats()
         self._store, self._clock, self._new_token = store, clock, new_token
         self._patience_s, self._max_batch, self._workers = patience_s, max_batch, workers
-        self._latest = latest
+        self._latest, self._accepted = (latest.at, latest.accepted) if latest else (None, 0)
         self._configuration = Configuration(version=0)
         self._pending: deque[tuple[CallRequest, asyncio.Future[Answer]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -165,10 +177,10 @@ class Gate:
         """The answer for one real call. Never raises for a failure of the store: that is a refusal."""
         done: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._pending.append((request, done))
-        if len(self._tasks) < self._workers:
+        if self._working() < self._workers:
             task = asyncio.create_task(self._work())
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(self._ended)
         return await done
 
     async def check(self, request: CallRequest, at: datetime | None = None) -> tuple[Facts, Verdict]:
@@ -196,13 +208,13 @@ class Gate:
         gave them), is in time and unused, and no refusal has come since.
         """
         rejected = Answer(refuse(Reason.PERMIT_INVALID, "core.permit"))
-        if not _CANONICAL.fullmatch(callee):
+        if not _CANONICAL.fullmatch(callee) or (presented and not _CANONICAL.fullmatch(presented)):
             return rejected
         try:
             digest = permit_hash(permit)
             async with asyncio.timeout(self._patience_s):
                 payload = redemption_payload(digest, callee, presented, by)
-                decision = await self._store.redeem(digest, callee, presented, by, self._clock(), payload)
+                decision = await self._store.redeem(digest, callee, presented, printable(by), self._clock(), payload)
         except ValueError:
             return rejected
         except (StoreUnavailable, TimeoutError) as error:
@@ -217,6 +229,19 @@ class Gate:
     async def close(self) -> None:
         """Wait for the batches under way."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _working(self) -> int:
+        """Workers that will look at the queue again; one that has ended is a task until the loop comes round."""
+        return sum(not task.done() for task in self._tasks)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A worker ends when no call waits, or because it was cancelled: then nobody may wait for it."""
+        self._tasks.discard(task)
+        if self._working():
+            return
+        while batch := self._take():
+            for _, done in batch:
+                done.set_result(UNAVAILABLE)
 
     async def _work(self) -> None:
         while batch := self._take():
@@ -268,7 +293,7 @@ class Gate:
             if loaded is None:
                 return None
             configuration, records = loaded
-            made = [self._decide_one(call, configuration, _record_of(call, records), now) for call in calls]
+            made = [self._decide_safely(call, configuration, _record_of(call, records), now) for call in calls]
             ids = await transaction.record([row for row, _ in made], now, now + PERMIT_LIFE)
         self._latest = max(now, self._latest or now)
         self._count(made)
@@ -280,9 +305,31 @@ class Gate:
     async def _load(
         self, transaction: GateTransaction, calls: list[_Call], known: Configuration, now: datetime
     ) -> tuple[Configuration, dict[int, CalleeRecord]] | None:
-        loaded = await transaction.load(_keys(calls), now - self.packs.longest_cap(), now)
-        self._configuration = loaded[0]
-        return loaded if loaded[0].version == known.version else None
+        """The records, with the configuration that they were found with: `known`, which was had before they were read.
+
+        What the store says now may be newer than they are: a list that was replaced meanwhile would know none of the
+        entries that were found. None when `known` is old.
+        """
+        configuration, records = await transaction.load(_keys(calls), now - self.packs.longest_cap(), now)
+        if configuration.version == known.version:
+            return known, records
+        self._configuration = configuration
+        if configuration.clock_accepted > self._accepted:
+            self._latest, self._accepted = None, configuration.clock_accepted
+        return None
+
+    def _decide_safely(
+        self, call: _Call, configuration: Configuration, record: CalleeRecord, now: datetime
+    ) -> tuple[DecisionRow, str | None]:
+        """A fault of ours refuses (rule 2) and costs this call alone."""
+        try:
+            return self._decide_one(call, configuration, record, now)
+        except Exception:
+            log.exception("the decision failed")
+            verdict = refuse(Reason.GATE_UNAVAILABLE, "core.fail_closed")
+            payload = failure_payload(call.request, verdict, now)
+            shown = _shown(call, allowed=False)
+            return DecisionRow(call.request, call.callee, shown, None, verdict, payload, None), None
 
     def _decide_one(
         self, call: _Call, configuration: Configuration, record: CalleeRecord, now: datetime
@@ -307,14 +354,15 @@ class Gate:
         return row, permit
 
     def _verdict(self, facts: Facts, record: CalleeRecord, now: datetime) -> Verdict:
-        if self._latest is not None and now < self._latest - CLOCK_TOLERANCE:
+        # What no rule about time binds needs no clock.
+        if self._latest is not None and now < self._latest - CLOCK_TOLERANCE and unregulated(facts) is None:
             behind = (self._latest - now).total_seconds()
             return refuse(Reason.CLOCK_UNTRUSTED, "core.clock", f"{behind:.0f} s behind the latest decision")
-        try:
-            return decide(facts, self.packs.for_callee(facts.callee, record.address), now)
-        except Exception:  # an erring rule refuses (rule 2), and costs this call alone
-            log.exception("the decision failed")
-            return refuse(Reason.GATE_UNAVAILABLE, "core.fail_closed")
+        verdict = decide(facts, self.packs.for_callee(facts.callee, record.address), now)
+        if verdict.outcome is Outcome.ALLOW and len(facts.attempts) >= MOST_ATTEMPTS and unregulated(facts) is None:
+            detail = f"{MOST_ATTEMPTS} attempts or more on record"
+            return refuse(Reason.CAP_REACHED, "core.attempts", detail, verdict.rule_version)
+        return verdict
 
     def _count(self, made: list[tuple[DecisionRow, str | None]]) -> None:
         self.stats.batches += 1

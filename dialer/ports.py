@@ -25,7 +25,8 @@ class Configuration:
     """What the gate keeps in memory, at one version: sellers, trunks, numbers, lists, routes.
 
     `registered` maps (trunk, number) to the sellers for whom it is registered, None among them meaning every seller.
-    `lists` maps an import's id to its list. Imports that a newer one replaced are not among them.
+    `lists` maps an import's id to its list. Imports that a newer one replaced are not among them. Decisions up to the
+    id `clock_accepted` bear no witness of the time.
     """
 
     version: int
@@ -36,11 +37,21 @@ class Configuration:
     registered: dict[tuple[str, str], tuple[str | None, ...]] = field(default_factory=dict)
     lists: dict[int, SuppressionList] = field(default_factory=dict)
     non_marketing: frozenset[str] = frozenset()
+    clock_accepted: int = 0
 
     @cached_property
     def all_lists(self) -> tuple[SuppressionList, ...]:
         """The lists in force."""
         return tuple(self.lists.values())
+
+
+@dataclass(frozen=True, slots=True)
+class LatestDecision:
+    """Until when, by the decisions, time has come: `at` is None when none bears witness. An administrator accepted the
+    clock after the decision of id `accepted` (0: never), so that one and those before it do not count."""
+
+    at: datetime | None = None
+    accepted: int = 0
 
 
 @dataclass(slots=True)

@@ -28,6 +28,7 @@ from agi.server import Limits, RunningServer, serve
 from db.attempt_store import PostgresAttemptStore
 from db.gate_store import current_configuration
 from db.leader import PostgresLeader
+from db.pool import lent
 from db.register_store import PostgresRegisterStore
 from dialer.app import Database, clock, open_database, open_gate
 from dialer.attempts import AttemptLog
@@ -177,8 +178,8 @@ async def _serve_health(
 
 async def _answers(database: Database) -> bool:
     try:
-        async with asyncio.timeout(1):
-            return bool(await database.pool.fetchval("select true"))
+        async with asyncio.timeout(1), lent(database.pool) as connection:
+            return bool(await connection.fetchval("select true"))
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
         return False
 

@@ -78,5 +78,6 @@ with wanted as materialized (
 select (select count(*) from incoming_consents) as rows, (select count(*) from added) as added
 
 -- name: bulk_lock
--- Just before the commit: a withdrawal binds every gate transaction that ends later.
-select pg_advisory_xact_lock(bulk_lock())
+-- Just before the commit: a withdrawal binds every gate transaction that ends later. Nobody is called meanwhile, so an
+-- importer that falls asleep here is ended.
+select set_config('idle_in_transaction_session_timeout', '2000', true), pg_advisory_xact_lock(bulk_lock())

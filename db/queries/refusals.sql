@@ -35,5 +35,7 @@ with added as (
 select (select count(*) from incoming_refusals) as rows, (select count(*) from added) as added
 
 -- name: bulk_lock
--- Just before the commit: every gate transaction under way ends first, and every later one sees what was imported.
-select pg_advisory_xact_lock(bulk_lock()), pg_notify('heedline_refusal', '*')
+-- Just before the commit: every gate transaction under way ends first, and every later one sees what was imported. Nobody
+-- is called meanwhile, so an importer that falls asleep here is ended.
+select set_config('idle_in_transaction_session_timeout', '2000', true), pg_advisory_xact_lock(bulk_lock()),
+       pg_notify('heedline_refusal', '*')

@@ -29,6 +29,15 @@ def instant(at: datetime | None) -> str | None:
 
 def decision_payload(request: CallRequest, facts: Facts, verdict: Verdict, now: datetime) -> str:
     """One decision: what was asked, what was known, what was answered and by which rules."""
+    return _decision(request, _facts(facts), verdict, now)
+
+
+def failure_payload(request: CallRequest, verdict: Verdict, now: datetime) -> str:
+    """A decision that failed: of what was known nothing can be said."""
+    return _decision(request, None, verdict, now)
+
+
+def _decision(request: CallRequest, facts: dict[str, Any] | None, verdict: Verdict, now: datetime) -> str:
     return canonical(
         {
             "kind": "decision",
@@ -44,7 +53,7 @@ def decision_payload(request: CallRequest, facts: Facts, verdict: Verdict, now: 
                 "path": request.path,
                 "call_id": printable(request.call_id),
             },
-            "facts": _facts(facts),
+            "facts": facts,
             "verdict": {
                 "outcome": verdict.outcome.value,
                 "grounds": [[g.reason.value, g.rule, g.detail] for g in verdict.grounds],

@@ -9,6 +9,10 @@ create function callee_lock(callee bigint) returns bigint
 -- ends before a bulk import returns, or sees it.
 create function bulk_lock() returns bigint language sql immutable parallel safe return (1::bigint << 61);
 
+-- A permit counts for so long after its end: its redemption may be waiting for the lock that a decision holds, with a clock
+-- that it read before, or on a node whose clock is a little behind.
+create function permit_grace() returns interval language sql immutable parallel safe return interval '5 seconds';
+
 -- Takes the callees' locks (in order, so that two batches cannot wait for each other) and returns what is known of them.
 -- A function that is volatile takes a new snapshot for each statement, so what is read was committed after the locks
 -- were had. One shape of row for all kinds: c consent, r refusal, s listed, a attempt, v version of the configuration.
@@ -41,8 +45,9 @@ begin
                a.answered_at is not null
         from unnest(p_callees) as k cross join lateral (
             select * from attempts a
-            where a.callee = k and a.at >= p_since and (a.redeemed_at is not null or a.expires_at > p_now)
-            order by a.at desc limit 64
+            where a.callee = k and a.at >= p_since
+              and (a.redeemed_at is not null or a.expires_at > p_now - permit_grace())
+            order by a.at desc limit 1000
         ) as a
         union all
         select 0, 'v'::"char", s.version, null, null, null, null, null, null, null, null, null, null, null

@@ -174,6 +174,7 @@ create table evidence (
     payload text not null
 );
 create index evidence_loosenings on evidence (id) where kind = 'policy.loosened';
+create index evidence_clock on evidence (subject) where kind = 'clock.accepted';
 
 create table alarms (
     id bigint generated always as identity primary key,
