@@ -26,7 +26,7 @@ from dialer.ports_registers import (
     TrunkRecord,
 )
 
-_SQL = queries("registers")
+_SQL, _CLOCK = queries("registers"), queries("clock")
 
 
 class PostgresRegisterStore:
@@ -134,6 +134,13 @@ class _Transaction(ListStatements, ConsentStatements, RefusalStatements):
     async def loosening_known(self, fingerprint: str) -> bool:
         await self._connection.execute(_SQL["loosening_lock"])
         return bool(await self._connection.fetchval(_SQL["loosening_known"], fingerprint))
+
+    async def clock_witness(self) -> tuple[int, datetime | None]:
+        row = await self._connection.fetchrow(_CLOCK["witness"])
+        return row["newest"], row["at"]
+
+    async def reconfigure(self) -> None:
+        await self._connection.execute(_CLOCK["reconfigure"])
 
     async def _one_seller(self, name: str, *arguments: Any) -> SellerRecord | None:
         row = await self._connection.fetchrow(_SQL[name], *arguments)

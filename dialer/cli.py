@@ -15,6 +15,7 @@ import typer
 
 from dialer.commands import (
     check,
+    clock,
     consents,
     demo,
     doctor,
@@ -40,6 +41,7 @@ GROUPS: dict[str, typer.Typer] = {
     "refusal": refusals.app,
     "list": lists.app,
     "policy": policy.app,
+    "clock": clock.app,
     "pbx": pbx.app,
 }
 """Groups of commands by name; a new one is one line here."""

@@ -208,6 +208,14 @@ class Transaction(Protocol):
     async def loosening_known(self, fingerprint: str) -> bool:
         """Whether evidence of this loosening is written. Two processes that ask at once ask one after the other."""
 
+    # The clock.
+
+    async def clock_witness(self) -> tuple[int, datetime | None]:
+        """Id of the newest decision (0: there is none), and when the newest was made that bears witness of the time."""
+
+    async def reconfigure(self) -> None:
+        """Every node reads its configuration anew at its next decision."""
+
 
 class RegisterStore(Protocol):
     """Where the registers are kept."""

@@ -52,7 +52,7 @@ class Sellers(Register):
     async def add(self, code: str, name: str, industry: str = "") -> SellerRecord:
         """Register a seller. Raises `AlreadyRegistered`, `RegisterError`."""
         checked_code(code, "seller")
-        _checked_text(name, "name")
+        checked_text(name, "name")
         if industry and industry not in INDUSTRIES:
             raise RegisterError(f"`{printable(industry, 40)}` is no industry", f"use one of {', '.join(INDUSTRIES)}")
         async with self._store.transaction() as transaction:
@@ -118,9 +118,9 @@ class Trunks(Register):
         """Register a number for one seller or (None) for every one; its canonical form.
 
         Raises `NotRegistered`, `AlreadyRegistered`, `RegisterError`."""
-        _checked_text(holder, "holder")
+        checked_text(holder, "holder")
         if use:
-            _checked_text(use, "use", 500)
+            checked_text(use, "use", 500)
         async with self._store.transaction() as transaction:
             known = await _known_trunk(transaction, trunk)
             if seller is not None:
@@ -171,7 +171,7 @@ class Routes(Register):
     async def declare(self, name: str, reason: str) -> None:
         """Calls on this route bypass the marketing rules. Raises `AlreadyRegistered`, `RegisterError`."""
         checked_code(name, "route")
-        _checked_text(reason, "reason", 500)
+        checked_text(reason, "reason", 500)
         async with self._store.transaction() as transaction:
             if not await transaction.declare_route(name, reason, self._by, self._clock()):
                 raise AlreadyRegistered(
@@ -201,7 +201,7 @@ class Lists(Register):
             raise RegisterError(
                 f"`{printable(name, 64)}` is no name for a list", "use lower-case letters, digits, `-` and `_`"
             )
-        _checked_text(owner, "owner")
+        checked_text(owner, "owner")
         wrong = [prefix for prefix in prefixes if not _PREFIX.fullmatch(prefix)]
         if wrong or not prefixes:
             raise RegisterError(
@@ -245,7 +245,8 @@ def checked_country(country: str) -> str:
     return country.upper()
 
 
-def _checked_text(text: str, what: str, limit: int = 200) -> None:
+def checked_text(text: str, what: str, limit: int = 200) -> None:
+    """Raises `RegisterError` unless the text can be shown on one line and has at most `limit` characters."""
     if not text.strip() or len(text) > limit or not text.isprintable():
         raise RegisterError(
             f"`{printable(text, 40)}` is no {what}", f"write 1 to {limit} characters, none of them invisible"

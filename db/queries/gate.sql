@@ -33,11 +33,4 @@ select name, non_marketing from routes
 select coalesce(max(subject), 0) from evidence where kind = 'clock.accepted'
 
 -- name: latest_decision
--- A decision that mistrusted its clock says nothing of the time. Ids follow the clocks of several nodes roughly, not strictly.
-select max(d.at) as at, a.accepted
-from (select coalesce(max(subject), 0) as accepted from evidence where kind = 'clock.accepted') as a
-left join lateral (
-    select at from decisions
-    where id > a.accepted and not 'CLOCK_UNTRUSTED' = any(reasons) order by id desc limit 100
-) as d on true
-group by a.accepted
+select at, accepted from clock_witness()

@@ -88,6 +88,20 @@ begin
 end
 $$;
 
+-- Until when, by the decisions, time has come. Those up to the one after which an administrator accepted the clock say nothing
+-- of it, nor does one that mistrusted its clock. Ids follow the clocks of several nodes roughly, so the newest few are asked.
+create function clock_witness() returns table (at timestamptz, accepted bigint)
+language sql stable
+as $$
+    select max(d.at), a.accepted
+    from (select coalesce(max(subject), 0) as accepted from evidence where kind = 'clock.accepted') as a
+    left join lateral (
+        select d.at from decisions d
+        where d.id > a.accepted and not 'CLOCK_UNTRUSTED' = any(d.reasons) order by d.id desc limit 100
+    ) as d on true
+    group by a.accepted
+$$;
+
 -- Uses a permit up: at most one caller ever gets a row. It must be for this callee and this presented number, in time, and
 -- no refusal may have come since.
 create function permit_redeem(
