@@ -60,7 +60,7 @@ def accept(
     latest = f"{before.latest:%Y-%m-%d %H:%M:%S}Z"
     text = say(
         f"accepted: decisions up to {before.decision}, the latest of {latest}, no longer say what time it is",
-        f"已接受当前时钟：编号 {before.decision} 及以前的裁决（最近 {latest}）不再作为时间依据",
+        f"已接受当前时钟：编号 {before.decision} 及以前的裁决（{latest}）不再作为时间依据",
     )
     answer(as_json, {"decision": before.decision, "latest": before.latest}, lambda: typer.echo(text))
 
