@@ -1,0 +1,55 @@
+"""A switch that asks a FastAGI server over TCP, as an Asterisk does, and what a node answered."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tests.benchmarks.agi_load import HEADERS
+
+NOTHING: Mapping[str, str] = {}
+"""What a channel has when the node said nothing at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """Asks the node on `port` of 127.0.0.1."""
+
+    port: int
+    seller: str
+    trunk: str
+    shown: str
+
+    async def check(self, callee: str) -> Mapping[str, str]:
+        """Ask about a call, as the call centre's PBX."""
+        fields = {"number": callee, "seller": self.seller, "trunk": self.trunk, "cli": self.shown}
+        return await self._ask(HEADERS.format(route="outbound", n=1, **fields).encode())
+
+    async def redeem(self, permit: str, callee: str, shown: str) -> Mapping[str, str]:
+        """Ask whether an INVITE with a permit may go out, as the egress."""
+        arguments = (callee, permit, shown, "", "127.0.0.1:5060")
+        lines = [f"agi_arg_{n}: {value}" for n, value in enumerate(arguments, 1)]
+        head = "agi_network: yes\nagi_network_script: egress\nagi_uniqueid: 1795500000.2\n"
+        return await self._ask((head + "\n".join(lines) + "\n\n").encode())
+
+    async def _ask(self, block: bytes) -> Mapping[str, str]:
+        """The variables that the channel has in the end. A node that is down or dies leaves what it had set."""
+        variables: dict[str, str] = {}
+        with contextlib.suppress(OSError):
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            with contextlib.closing(writer):
+                writer.write(block)
+                while line := await reader.readline():
+                    command, _, pairs = line.decode().rstrip("\n").partition("MSet ")
+                    assert command == "EXEC "
+                    parts = [pair.partition("=") for pair in pairs.split(",")]
+                    variables.update({name: value for name, _, value in parts})
+                    writer.write(b"200 result=0\n")
+        return variables
+
+
+def allowed(variables: Mapping[str, str]) -> bool:
+    """Whether a channel with these variables would be dialled."""
+    return variables.get("GATE_VERDICT") == "ALLOW" and bool(variables.get("GATE_PERMIT"))
