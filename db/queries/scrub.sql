@@ -21,6 +21,6 @@ select a.callee, 'a'::"char", a.decision_id, a.seller_id, null, null, null, a.at
        a.answered_at is not null
 from unnest($1::bigint[]) as k cross join lateral (
     select * from attempts a
-    where a.callee = k and a.at >= $2 and (a.redeemed_at is not null or a.expires_at > $3 - permit_grace())
+    where a.callee = k and a.at >= $2 and (a.redeemed_at is not null or a.expires_at > $3::timestamptz - permit_grace())
     order by a.at desc limit 1000
 ) as a
