@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,9 +13,10 @@ from agi.ami import Address
 from db.bulk_store import PostgresBulkStore
 from db.embedded import EmbeddedServer, ensure_database
 from db.gate_store import PostgresGateStore
-from db.migrate import migrate
+from db.migrate import knows, migrate, newest_revision, present_revision
 from db.pool import open_pool
 from db.register_store import PostgresRegisterStore
+from db.roles import Login, describe, ensure_service_login
 from db.scrub_store import PostgresScrubStore
 from dialer.bulk import Imports, Validator, validate_here
 from dialer.config import Ami, Settings
@@ -47,33 +48,95 @@ class Database:
 
 @contextlib.asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[Database]:
-    """Start or join the embedded server (or reach the configured one), migrate, and open the pool.
+    """Start or join the embedded server (or reach the configured one), migrate (or check that it is), open the pool.
 
     Raises `DatabaseError` with the cure.
     """
-    embedded = None
-    try:
-        if settings.database.url:
-            dsn = settings.database.url
-        else:
-            settings.home.mkdir(parents=True, exist_ok=True)
-            embedded = EmbeddedServer(settings.postgres_folder)
-            dsn = await ensure_database(embedded.maintenance_dsn, settings.database.name)
-        try:
-            await migrate(dsn)
+    async with _reached(settings) as (dsn, embedded):
+        with _told():
+            await _prepare(dsn, may_migrate=settings.database.migrate)
             pool = await open_pool(dsn, max_size=settings.database.pool_size)
-        except (OSError, asyncpg.PostgresError, TimeoutError) as error:
-            raise DatabaseError(
-                f"the database cannot be reached or migrated: {error}",
-                "check HEEDLINE_DATABASE_URL; the server must be PostgreSQL 16 or newer and the user may create roles",
-            ) from error
         try:
             yield Database(dsn, pool, embedded)
         finally:
             await pool.close()
+
+
+@contextlib.asynccontextmanager
+async def _reached(settings: Settings) -> AsyncIterator[tuple[str, EmbeddedServer | None]]:
+    """The DSN of the configured server, or of the embedded one, which runs meanwhile."""
+    if settings.database.url:
+        yield settings.database.dsn(), None
+        return
+    settings.home.mkdir(parents=True, exist_ok=True)
+    embedded = EmbeddedServer(settings.postgres_folder)
+    try:
+        yield await ensure_database(embedded.maintenance_dsn, settings.database.name), embedded
     finally:
-        if embedded is not None:
-            embedded.stop()
+        embedded.stop()
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """A driver's error, as one that a person can do something about."""
+    try:
+        yield
+    except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+        raise DatabaseError(
+            f"the database cannot be reached or migrated: {error}",
+            "check HEEDLINE_DATABASE_URL; the server must be PostgreSQL 16 or newer and the user may create roles",
+        ) from error
+
+
+async def migrate_database(settings: Settings, service_login: str = "", service_password: str = "") -> str:
+    """Bring the database to the newest revision, which is returned, and make the service's own login if one is named.
+
+    The login of the settings must own the database and may create roles. Raises `DatabaseError`.
+    """
+    async with _reached(settings) as (dsn, _):
+        with _told():
+            await migrate(dsn)
+            if service_login:
+                await ensure_service_login(dsn, service_login, service_password)
+    return newest_revision()
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseState:
+    """What a database is, seen from the login of the settings: `present` its revision (None: no schema, or none that
+    the login may read), `newest` this code's."""
+
+    login: Login
+    present: str | None
+    newest: str
+
+
+async def database_state(settings: Settings) -> DatabaseState:
+    """Look at the database; nothing is changed. Raises `DatabaseError` when it cannot be reached."""
+    async with _reached(settings) as (dsn, _):
+        with _told():
+            login = await describe(dsn)
+            present = await present_revision(dsn) if login.may_read or not login.service_exists else None
+            return DatabaseState(login, present, newest_revision())
+
+
+async def _prepare(dsn: str, *, may_migrate: bool) -> None:
+    """Bring the schema to the newest revision, or demand that it is."""
+    if may_migrate:
+        await migrate(dsn)
+        return
+    present, newest = await present_revision(dsn), newest_revision()
+    if present == newest:
+        return
+    if present is not None and not knows(present):
+        raise DatabaseError(
+            f"the database has schema `{present}`, which a newer Heedline made; this one knows `{newest}`",
+            "run the newer Heedline on it",
+        )
+    raise DatabaseError(
+        f"the database has schema `{present}`, not `{newest}`" if present else "the database has no Heedline schema",
+        "run `heedline db migrate` with the owner's login, or set `database.migrate`",
+    )
 
 
 def load_policy(settings: Settings) -> PackSet:

@@ -17,6 +17,7 @@ from dialer.commands import (
     check,
     clock,
     consents,
+    database,
     demo,
     doctor,
     lists,
@@ -43,6 +44,7 @@ GROUPS: dict[str, typer.Typer] = {
     "policy": policy.app,
     "clock": clock.app,
     "pbx": pbx.app,
+    "db": database.app,
 }
 """Groups of commands by name; a new one is one line here."""
 

@@ -10,7 +10,8 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -45,11 +46,33 @@ class Ami(_Section):
 
 
 class Database(_Section):
-    """`url` empty: the embedded server in the home folder, with a database of this `name`."""
+    """`url` empty: the embedded server in the home folder, with a database of this `name`.
+
+    `password_file` keeps the password of the user that `url` names out of settings, environment and command lines.
+    `migrate`: whether opening the database brings it to the newest schema, for which the owner's rights are needed;
+    without it a database of another schema is an error.
+    """
 
     url: str = ""
+    password_file: Path | None = None
+    migrate: bool = True
     name: str = Field("heedline", pattern="^[a-z][a-z0-9_]{0,62}$")
     pool_size: int = Field(10, ge=2, le=200)
+
+    def dsn(self) -> str:
+        """`url`, with the password from `password_file`. Raises `ConfigError` that names the file."""
+        if self.password_file is None:
+            return self.url
+        password = read_secret(self.password_file, "name a readable file in `database.password_file`")
+        scheme, mark, rest = self.url.partition("://")
+        authority, slash, tail = rest.partition("/")
+        user, _, hosts = authority.rpartition("@")
+        if not mark or not user or ":" in user:
+            raise ConfigError(
+                "`database.password_file` needs a `database.url` with a user and no password",
+                "write it like `postgresql://heedline@host/heedline`",
+            )
+        return f"{scheme}://{user}:{quote(password, safe='')}@{hosts}{slash}{tail}"
 
 
 class Gate(_Section):
@@ -97,6 +120,17 @@ class Settings(_Section):
         return self.file.parent / "policy.toml"
 
 
+def read_secret(file: Path, cure: str) -> str:
+    """The secret in a file, without the line break at its end. Raises `ConfigError` with `cure`."""
+    try:
+        secret = file.read_text("utf-8").removesuffix("\n").removesuffix("\r")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"`{file}` cannot be read: {error}", cure) from error
+    if not secret:
+        raise ConfigError(f"`{file}` is empty", cure)
+    return secret
+
+
 def home_folder(env: Mapping[str, str] = os.environ) -> Path:
     """The home folder, absolute; it need not exist yet."""
     given = env.get("HEEDLINE_HOME")
@@ -117,11 +151,23 @@ def load(env: Mapping[str, str] = os.environ) -> Settings:
         raise ConfigError(
             f"`{file}` cannot be read: {error}", "mend the file, or move it away for the defaults"
         ) from error
-    if url := env.get("HEEDLINE_DATABASE_URL"):
-        values["database"] = {**values.get("database", {}), "url": url}
+    _override_database(values, env)
     try:
         return Settings.model_validate({**values, "home": home, "file": file})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"]))
         raise ConfigError(f"`{file}`: `{field}`: {first['msg'].lower()}", "see `docs/reference/settings.md`") from error
+
+
+def _override_database(values: dict[str, Any], env: Mapping[str, str]) -> None:
+    """What the environment says of the database. A URL of its own does not take the file's password along."""
+    section = values.get("database", {})
+    if not isinstance(section, dict):
+        return
+    if url := env.get("HEEDLINE_DATABASE_URL"):
+        section = {**section, "url": url, "password_file": None}
+    if file := env.get("HEEDLINE_DATABASE_PASSWORD_FILE"):
+        section = {**section, "password_file": file}
+    if section:
+        values["database"] = section
