@@ -3,8 +3,8 @@
     python render.py FOLDER      the configuration, from the variables of the environment
     python render.py --modules   the modules that it loads, one a line
 
-Runs in the one-shot service `render` of docker-compose.yml, after `heedline pbx install` has written the dialplan there. A value that
-cannot stand in its file is an error that names the variable, and then nothing is written.
+Runs in the one-shot service `render` of docker-compose.yml, after `heedline pbx install` has written the dialplan
+there. A value that cannot stand in its file is an error that names the variable, and then nothing is written.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-import string
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -32,13 +31,6 @@ _ELSEWHERE = AsteriskBinary(Path("/usr/sbin/asterisk"), (), Path(), Path(), "")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{32,128}")
 _HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
 _FOLDER = re.compile(r"/[A-Za-z0-9_./-]+")
-
-
-class _Template(string.Template):
-    """`%{name}`, as in the dialplan's templates."""
-
-    delimiter = "%"
-    pattern = r"%(?:\{(?P<braced>[a-z_]+)\}|(?P<named>(?!))|(?P<escaped>(?!))|(?P<invalid>(?!)))"
 
 
 def values(env: Mapping[str, str]) -> dict[str, str]:
@@ -82,10 +74,8 @@ def render(env: Mapping[str, str]) -> dict[str, str]:
     """The configuration's files by name. Raises ValueError."""
     folder, known = Path(__file__).parent, values(env)
     shared = settings.base(Path(known["run"]), _ELSEWHERE, MODULES, known["manager_address"])
-    files = {
-        f"{name}.conf": _Template((folder / f"{name}.conf").read_text("utf-8")).substitute(known) for name in TEMPLATES
-    }
-    return {**shared, **files}
+    templates = {f"{name}.conf": (folder / f"{name}.conf").read_text("utf-8") for name in TEMPLATES}
+    return {**shared, **{name: _fill(text, known) for name, text in templates.items()}}
 
 
 def write(folder: Path, files: Mapping[str, str]) -> None:
@@ -96,6 +86,11 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
         draft.unlink(missing_ok=True)
         draft.write_text(text, "utf-8")
         draft.replace(folder / name)
+
+
+def _fill(template: str, known: Mapping[str, str]) -> str:
+    """`%{name}`, as in the dialplan's templates."""
+    return re.sub(r"%\{(\w+)\}", lambda found: known[found[1]], template)
 
 
 def _shipped(env: Mapping[str, str]) -> str:
