@@ -23,7 +23,7 @@ from dialer.policy.pack import PackSet, load_packs
 from dialer.ports_registers import Artefact, NewConsent
 from dialer.verdict import Outcome
 
-NOON = datetime(2026, 11, 25, 2, tzinfo=UTC)
+NOON = datetime(2026, 10, 21, 2, tzinfo=UTC)
 """A Wednesday, 10:00 in China: within its hours, and no holiday."""
 
 SELLER, OTHER_SELLER, TRUNK = "acme", "other", "carrier"
@@ -150,7 +150,7 @@ async def open_store(dsn: str, statement_timeout_s: float = 10.0) -> AsyncIterat
 @asynccontextmanager
 async def open_gate(dsn: str, clock: SetClock, patience_s: float = 10.0, **options: Any) -> AsyncIterator[Gate]:
     """A gate on the shipped packs, patient unless told otherwise."""
-    async with open_store(dsn, max(patience_s, 1.0)) as store:
+    async with open_store(dsn, patience_s) as store:
         latest = await store.latest_decision()
         gate = Gate(store, **{"packs": packs(), "clock": clock, "latest": latest, "patience_s": patience_s, **options})
         yield gate
