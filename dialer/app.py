@@ -149,14 +149,18 @@ def load_policy(settings: Settings) -> PackSet:
 
 @contextlib.asynccontextmanager
 async def open_gate(settings: Settings, database: Database) -> AsyncIterator[Gate]:
-    """The gate on a pool of its own, whose connections are few and never reset between batches."""
+    """The gate on a pool of its own, whose connections are few and never reset between batches.
+
+    The server gives a statement up when the gate does: a redemption that went through later would use a permit up for a
+    call that was refused.
+    """
 
     async def keep(_: asyncpg.Connection) -> None:
         """Every path of the store ends its own transaction."""
 
     patience = settings.gate.patience_ms / 1000
     pool = await open_pool(
-        database.dsn, min_size=1, max_size=settings.gate.workers + 4, statement_timeout_s=max(patience, 1.0), reset=keep
+        database.dsn, min_size=1, max_size=settings.gate.workers + 4, statement_timeout_s=patience, reset=keep
     )
     store = PostgresGateStore(pool)
     gate = Gate(
