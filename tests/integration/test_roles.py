@@ -1,0 +1,184 @@
+"""What the service's role may do on a real PostgreSQL, what it may not, and what nobody may."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from datetime import timedelta
+
+import asyncpg
+import pytest
+
+from db.attempt_store import PostgresAttemptStore
+from dialer.app import Database, Registers, clock, open_imports
+from dialer.import_rows import LISTED, REFUSALS
+from dialer.imports import Sheet
+from dialer.numbers import parse
+from dialer.policy.facts import TrunkOrigin
+from dialer.ports_attempts import Alarm, AttemptFacts
+from dialer.ports_registers import NewRefusal
+from tests.gate_world import CHINA, GRANTED, SELLER, SetClock, World, digits, furnish, open_gate, redeem
+
+APPEND_ONLY = ("decisions", "evidence", "refusals", "alarms", "suppression_imports")
+
+# The columns that may change; those of no other table may.
+CHANGEABLE = {
+    "attempts": (
+        *("redeemed_at", "redeemed_by", "dialled_at", "ringing_at", "answered_at"),
+        *("ended_at", "cause", "sip_status", "dial_status"),
+    ),
+    "consents": ("withdrawn_at",),
+    "sellers": ("name", "industry", "suspended"),
+    "trunks": ("country", "origin"),
+    "presented_numbers": ("holder", "use"),
+    "routes": ("non_marketing", "reason", "declared_by", "declared_at"),
+    "suppression_lists": ("owner", "prefixes"),
+    "config_state": ("version",),
+}
+DELETABLE = ("presented_numbers", "routes", "suppressed_numbers")
+TABLES = "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm')"
+COLUMNS = (
+    "select attname from pg_attribute where attrelid = $1::text::regclass and attnum > 0 and not attisdropped"
+    " and attgenerated = ''"
+)
+
+
+@pytest.fixture
+async def world(registers: Registers) -> World:
+    """One row in every table of the registers and of the gate."""
+    world = await furnish(registers, CHINA)
+    await registers.routes.declare("alarms", "fire alarm call-outs")
+    await registers.lists.add("opt-outs", "an association", ["+86"])
+    return world
+
+
+async def used(world: World, database: Database) -> int:
+    """The service does everything that it is for, with its own rights; the attempt's id."""
+    registers, imports, store = world.registers, open_imports(database, "test"), PostgresAttemptStore(database.pool)
+    async with open_gate(database.dsn, SetClock()) as gate:
+        answer = await gate.decide(world.request(await world.callee()))
+        assert (await redeem(gate, answer)).decision == answer.decision
+    assert answer.decision is not None
+    facts = AttemptFacts(answer.decision, GRANTED, GRANTED, GRANTED, GRANTED, 16, 200, "ANSWER")
+    assert await store.record([replace(facts, ended_at=None), facts], GRANTED) == []
+    await store.raise_alarm(Alarm(GRANTED, "bypass", "PJSIP/x", "a channel without a permit"))
+    await registers.refusals.add(NewRefusal(digits(answer.callee), SELLER, "agent", GRANTED))
+    callee = parse(await world.callee())
+    await registers.consents.withdraw(callee, SELLER)  # type: ignore[arg-type] # it is a number
+    for days in (2, 1):
+        listed = Sheet(io.BytesIO(b"number\n+8613800138000\n"), "listed", LISTED.columns)
+        assert (await imports.listed(listed, "opt-outs", GRANTED - timedelta(days=days))).kept
+    refused = Sheet(io.BytesIO(b"number\n+8613800138001\n"), "refusals", REFUSALS.columns)
+    assert (await imports.refusals(refused, seller=SELLER)).added == 1
+    await registers.sellers.suspend(SELLER)
+    await registers.trunks.add("second", "CN", TrunkOrigin.DOMESTIC)
+    await registers.trunks.add_number("second", CHINA.presented, "Acme Ltd", None)
+    await registers.trunks.remove_number("second", CHINA.presented)
+    await registers.routes.declare("second", "once")
+    await registers.routes.remove("second")
+    return answer.decision
+
+
+async def test_the_service_can_do_all_that_it_is_for(
+    world: World, database: Database, owner: asyncpg.Connection
+) -> None:
+    """Deciding, redeeming, following, refusing, withdrawing, importing and registering work with the service's role."""
+    attempt = await used(world, database)
+    assert await database.pool.fetchval("select current_user") == "heedline_service"
+    assert await owner.fetchval("select dial_status from attempts where decision_id = $1", attempt) == "ANSWER"
+    for row in await owner.fetch(TABLES):
+        if row["relname"] != "alembic_version":
+            assert await owner.fetchval(f"select exists (select from {row['relname']})"), row["relname"]  # noqa: S608 - ours
+
+
+async def test_the_service_changes_what_it_must_and_nothing_else(
+    world: World, database: Database, owner: asyncpg.Connection
+) -> None:
+    """Of every table and every column: an update, a delete or a truncate that is not in the lists above is refused."""
+    await used(world, database)
+    for table in [row["relname"] for row in await owner.fetch(TABLES)]:
+        for column in [row["attname"] for row in await owner.fetch(COLUMNS, table)]:
+            allowed = column in CHANGEABLE.get(table, ())
+            assert await may(database, f"update {table} set {column} = {column}") == allowed, (table, column)  # noqa: S608 - ours
+        assert await may(database, f"delete from {table}") == (table in DELETABLE), table  # noqa: S608 - ours
+        assert not await may(database, f"truncate {table} cascade"), table
+
+
+async def may(database: Database, statement: str) -> bool:
+    """Whether the service has the right to a statement; nothing of it stays."""
+    async with database.pool.acquire() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            await connection.execute(statement)
+        except (asyncpg.InsufficientPrivilegeError, asyncpg.GeneratedAlwaysError):
+            return False
+        except asyncpg.IntegrityConstraintViolationError:
+            return True  # it came as far as the rows
+        finally:
+            await transaction.rollback()
+    return True
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "create table extra (a int)",
+        "create schema extra",
+        "create function extra() returns int language sql return 1",
+        "create or replace function bulk_lock() returns bigint language sql return 0::bigint",
+        "drop table evidence",
+        "drop trigger append_only on evidence",
+        "drop function refuse_change()",
+        "alter table evidence disable trigger append_only",
+        "alter table evidence add column extra int",
+        "alter table evidence owner to heedline_service",
+        "create rule hide as on insert to evidence do instead nothing",
+        "create trigger hide before insert on evidence for each row execute function refuse_change()",
+        "create index on evidence (kind)",
+        "grant update on evidence to heedline_service; update evidence set kind = kind",
+        "grant update on evidence to public; update evidence set kind = kind",
+        "alter role heedline_service superuser",
+        "create role extra",
+        "set session_replication_role = replica",
+        "select setval('decisions_id_seq', 1)",
+        "alter sequence decisions_id_seq restart",
+        "insert into config_state default values",
+        "update alembic_version set version_num = '0000'",
+        "copy evidence to program 'cat'",
+    ],
+)
+async def test_the_service_changes_no_structure(database: Database, statement: str) -> None:
+    """The service's role has no right to the schema, to the triggers, to other roles or to the server."""
+    assert not await may(database, statement)
+
+
+@pytest.mark.parametrize("table", APPEND_ONLY)
+async def test_even_the_owner_meets_the_triggers(
+    world: World, database: Database, owner: asyncpg.Connection, table: str
+) -> None:
+    """With the owner's rights, and a superuser's, what is append-only is neither changed nor deleted nor emptied."""
+    await used(world, database)
+    column = await owner.fetchval(f"{COLUMNS} and attidentity = '' limit 1", table)
+    for statement in (
+        f"update {table} set {column} = {column}",  # noqa: S608 - ours
+        f"delete from {table}",  # noqa: S608 - ours
+        f"truncate {table}",
+        f"truncate {table} cascade",
+        f"insert into {table} select * from {table} on conflict (id) do update set {column} = excluded.{column}",  # noqa: S608 - ours
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError if "insert" not in statement else asyncpg.PostgresError):
+            await owner.execute(statement)
+    assert await owner.fetchval(f"select count(*) from {table}") > 0  # noqa: S608 - ours
+
+
+async def test_a_refusal_is_never_recorded_as_another_ones(world: World, database: Database) -> None:
+    """The service cannot take a refusal's place in the log: an id that exists is not written again."""
+    await world.registers.refusals.add(NewRefusal(8613800138000, SELLER, "agent", clock() - timedelta(days=1)))
+    statement = (
+        "insert into refusals overriding system value select * from refusals"
+        " on conflict (id) do update set callee = 8613800138001"
+    )
+    assert not await may(database, statement)
+    merge = "merge into refusals r using sellers s on r.seller_id = s.id when matched then delete"
+    assert not await may(database, merge)
