@@ -119,6 +119,7 @@ class _Transaction:
             [row.permit_hash for row in rows],
             permits_expire,
             [" ".join(map(str, row.refusals_seen)) if row.refusals_seen else None for row in rows],
+            [" ".join(map(str, row.consents_seen)) if row.consents_seen else None for row in rows],
         )
         return ids
 

@@ -350,6 +350,11 @@ class Gate:
             payload=decision_payload(call.request, facts, verdict, now),
             permit_hash=permit_hash(permit) if permit else None,
             refusals_seen=tuple(refusal.id for refusal in record.refusals),
+            consents_seen=tuple(
+                consent.id
+                for consent in record.consents
+                if consent.seller == facts.seller_code and consent.withdrawn_at is None
+            ),
         )
         return row, permit
 

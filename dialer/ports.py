@@ -77,6 +77,7 @@ class DecisionRow:
     payload: str
     permit_hash: bytes | None
     refusals_seen: tuple[int, ...] = ()
+    consents_seen: tuple[int, ...] = ()
 
 
 class GateTransaction(Protocol):

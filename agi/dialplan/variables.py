@@ -19,7 +19,7 @@ HEEDLINE_PURPOSE: Final = "HEEDLINE_PURPOSE"
 HEEDLINE_KIND: Final = "HEEDLINE_KIND"
 #: Name of the trunk that would carry the call.
 HEEDLINE_TRUNK: Final = "HEEDLINE_TRUNK"
-#: What the administrator declared the route to carry: a `dialer.policy.facts.Route` (`marketing` when empty).
+#: Name of the route that the call takes; the gate knows which ones the administrator declared non-marketing.
 HEEDLINE_ROUTE: Final = "HEEDLINE_ROUTE"
 #: Caller number (CLI) that would be presented to the callee, as raw text.
 HEEDLINE_CLI: Final = "HEEDLINE_CLI"

@@ -8,12 +8,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dialer.errors import HeedlineError
+
 MINIMUM_VERSION = 20
 _VERSION = re.compile(r"^Asterisk (?:certified[-/])?((\d+)\.\S+)", re.MULTILINE)
 _VERSION_SECONDS = 20  # the first run from a cold disk is slow
 
 
-class BinaryError(Exception):
+class BinaryError(HeedlineError):
     """A program that cannot serve as Asterisk; the message says why."""
 
 

@@ -22,13 +22,14 @@ from typing import Self
 from agi.pbx import launch, settings
 from agi.pbx.binary import AsteriskBinary
 from agi.pbx.manager import Manager, ManagerError, Predicate
+from dialer.errors import HeedlineError
 
 _SOCKET_PATH_LIMIT = 107  # bytes; sockaddr_un of Linux
 _BOOT_SECONDS = 30
 _STOP_SECONDS = 5
 
 
-class InstanceError(Exception):
+class InstanceError(HeedlineError):
     """The switch could not be started; the message names the cause."""
 
 

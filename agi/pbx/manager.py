@@ -9,11 +9,13 @@ import asyncio
 import itertools
 from collections.abc import Callable, Iterable, Mapping
 
+from dialer.errors import HeedlineError
+
 Packet = dict[str, str]
 Predicate = Callable[[Packet], bool]
 
 
-class ManagerError(Exception):
+class ManagerError(HeedlineError):
     """The switch refused an action, or the connection ended."""
 
 

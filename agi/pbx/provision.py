@@ -9,11 +9,12 @@ from pathlib import Path
 from agi.pbx.binary import AsteriskBinary, BinaryError, inspect
 from agi.pbx.settings import MODULES
 from agi.pbx.unpack import UnpackError, unpack, unpacked
+from dialer.errors import HeedlineError
 
 __all__ = ["AsteriskBinary", "ProvisionError", "find_asterisk"]
 
 
-class ProvisionError(Exception):
+class ProvisionError(HeedlineError):
     """There is no usable Asterisk; the message is one sentence that names the cure."""
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from agi.pbx import aptsources
 from agi.pbx.binary import AsteriskBinary, BinaryError, inspect
+from dialer.errors import HeedlineError
 
 Progress = Callable[[str], None]
 
@@ -47,7 +48,7 @@ exec "$ld" --library-path "$lib" --argv0 asterisk "$r/usr/sbin/asterisk" "$@"
 """
 
 
-class UnpackError(Exception):
+class UnpackError(HeedlineError):
     """No Asterisk could be unpacked; the message names the cure."""
 
 

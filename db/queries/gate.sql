@@ -2,7 +2,7 @@
 select * from gate_load($1, $2, $3)
 
 -- name: record
-select gate_record($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+select gate_record($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 
 -- name: redeem
 select permit_redeem($1, $2, $3, $4, $5, $6, $7)

@@ -133,8 +133,8 @@ async def _import_lists(database: Database, registers: Registers, callees: Calle
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     lists = [
         ("us-national-dnc", "+1", callees.listed, today),
-        ("uk-tps", "+44", "+447400000010", today - timedelta(days=60)),
-        ("uk-ctps", "+44", "+447400000010", today - timedelta(days=60)),
+        ("gb-tps", "+44", "+447400000010", today - timedelta(days=60)),
+        ("gb-ctps", "+44", "+447400000010", today - timedelta(days=60)),
     ]
     imports = open_imports(database, BY)
     for name, prefix, number, as_of in lists:

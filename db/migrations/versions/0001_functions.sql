@@ -60,7 +60,7 @@ create function gate_record(
     p_at timestamptz, p_callee bigint[], p_callee_text text[], p_seller_id integer[], p_seller_code text[],
     p_purpose text[], p_presented text[], p_trunk text[], p_path text[], p_call_id text[], p_outcome text[],
     p_reasons text[], p_until timestamptz[], p_rule_version text[], p_payload text[],
-    p_permit_hash bytea[], p_expires_at timestamptz, p_refusals_seen text[]
+    p_permit_hash bytea[], p_expires_at timestamptz, p_refusals_seen text[], p_consents_seen text[]
 ) returns bigint[]
 language plpgsql volatile
 as $$
@@ -78,11 +78,12 @@ begin
     insert into evidence (at, kind, subject, payload)
         select p_at, 'decision', i, payload from unnest(ids, p_payload) as t(i, payload);
     insert into attempts (decision_id, callee, callee_text, seller_id, presented, trunk, at, permit_hash, expires_at,
-                          refusals_seen)
+                          refusals_seen, consents_seen)
         select i, callee, callee_text, seller_id, presented, trunk, p_at, permit_hash, p_expires_at,
-               string_to_array(seen, ' ')::bigint[]
-        from unnest(ids, p_callee, p_callee_text, p_seller_id, p_presented, p_trunk, p_permit_hash, p_refusals_seen)
-            as t(i, callee, callee_text, seller_id, presented, trunk, permit_hash, seen)
+               string_to_array(refusals, ' ')::bigint[], string_to_array(consents, ' ')::bigint[]
+        from unnest(ids, p_callee, p_callee_text, p_seller_id, p_presented, p_trunk, p_permit_hash, p_refusals_seen,
+                    p_consents_seen)
+            as t(i, callee, callee_text, seller_id, presented, trunk, permit_hash, refusals, consents)
         where permit_hash is not null;
     return ids;
 end
@@ -103,7 +104,7 @@ as $$
 $$;
 
 -- Uses a permit up: at most one caller ever gets a row. It must be for this callee and this presented number, in time, and
--- no refusal may have come since.
+-- no refusal and no withdrawal may have come since.
 create function permit_redeem(
     p_permit_hash bytea, p_callee_text text, p_callee bigint, p_presented text, p_by text, p_now timestamptz, p_payload text
 ) returns bigint
@@ -123,6 +124,8 @@ begin
               select from refusals r
               where r.callee = p_callee and (r.seller_id is null or r.seller_id = a.seller_id)
                 and not (r.id = any (coalesce(a.refusals_seen, '{}'))))
+          and not exists (
+              select from consents c where c.id = any (a.consents_seen) and c.withdrawn_at is not null)
         returning a.decision_id into redeemed;
     insert into evidence (at, kind, subject, payload)
         values (p_now, case when redeemed is null then 'permit.rejected' else 'permit.redeemed' end, redeemed, p_payload);

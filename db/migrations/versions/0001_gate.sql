@@ -141,6 +141,7 @@ create index decisions_callee on decisions (callee, id);
 
 -- One row a permit: from its issue until the permit dies unredeemed, or for good once redeemed, it counts under the caps.
 -- `refusals_seen`: refusals that the decision knew and found not to bind; any other that exists at redemption kills the permit.
+-- `consents_seen`: consents to this seller that were in force then; a withdrawal of one kills the permit too.
 create table attempts (
     decision_id bigint primary key,
     callee bigint,
@@ -152,6 +153,7 @@ create table attempts (
     permit_hash bytea not null check (length(permit_hash) = 16),
     expires_at timestamptz not null,
     refusals_seen bigint[],
+    consents_seen bigint[],
     redeemed_at timestamptz,
     redeemed_by text,
     dialled_at timestamptz,

@@ -38,12 +38,21 @@ begin
 end
 $$;
 
+-- An owner that is no superuser must be able to take on the role: since PostgreSQL 16 creating it is not enough.
+do $$
+begin
+    if not pg_has_role(current_user, 'heedline_service', 'set') then
+        execute format('grant heedline_service to %I with inherit false, set true', current_user);
+    end if;
+end
+$$;
 grant usage on schema public to heedline_service;
 grant select on all tables in schema public to heedline_service;
 grant insert on all tables in schema public to heedline_service;
 -- Ids that are known before their rows: a batch of decisions, an import while its numbers go in.
 grant usage on sequence decisions_id_seq, suppression_imports_id_seq to heedline_service;
 revoke insert on config_state from heedline_service;
+revoke insert on alembic_version from heedline_service;
 grant update (version) on config_state to heedline_service;
 grant update (name, industry, suspended) on sellers to heedline_service;
 grant update (country, origin) on trunks to heedline_service;
