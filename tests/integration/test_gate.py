@@ -17,6 +17,7 @@ from dialer.app import Database, Registers, open_imports
 from dialer.gate import MOST_ATTEMPTS, UNAVAILABLE, Answer, Gate, permit_hash
 from dialer.import_rows import LISTED
 from dialer.imports import Sheet
+from dialer.numbers import Number, parse
 from dialer.policy.facts import CallRequest, TrunkOrigin
 from dialer.ports_registers import NewRefusal
 from dialer.verdict import Outcome, Reason
@@ -258,6 +259,19 @@ async def test_a_refusal_after_the_permit_kills_it(gate: Gate, world: World, sel
     """One to this seller or to all does; one to another seller does not."""
     answer = await decided(gate, world.request(await world.callee()))
     await refuse(world, answer.callee, seller)
+    used = await redeem(gate, answer)
+    assert used.verdict.reasons == (INVALID if kills else ())
+
+
+@pytest.mark.parametrize(("seller", "kills"), [(SELLER, True), (OTHER_SELLER, False)])
+async def test_a_withdrawal_after_the_permit_kills_it(gate: Gate, world: World, seller: str, kills: bool) -> None:
+    """Of the consent to this seller, whatever the clocks say; the consent to another seller is not this call's."""
+    callee = await world.callee()
+    await world.consent(callee, OTHER_SELLER)
+    answer = await decided(gate, world.request(callee))
+    number = parse(callee)
+    assert isinstance(number, Number)
+    await world.registers.consents.withdraw(number, seller)
     used = await redeem(gate, answer)
     assert used.verdict.reasons == (INVALID if kills else ())
 
