@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -45,10 +46,18 @@ def write_settings(folder: Path, dsn: str, patience: Patience) -> tuple[Path, in
     return file, port
 
 
+class FaultyNode(Node):
+    """A node that can be frozen and thawed."""
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._running.send_signal(signal.SIGCONT)
+
+
 @asynccontextmanager
-async def running_nodes(folder: Path, dsn: str, count: int, patience: Patience) -> AsyncIterator[Sequence[Node]]:
+async def running_nodes(folder: Path, dsn: str, count: int, patience: Patience) -> AsyncIterator[Sequence[FaultyNode]]:
     """So many nodes, up; they end with the context."""
-    nodes = [Node(*write_settings(folder / f"node-{n}", dsn, patience)) for n in range(count)]
+    nodes = [FaultyNode(*write_settings(folder / f"node-{n}", dsn, patience)) for n in range(count)]
     with mock.patch.dict(os.environ, {"HEEDLINE_HOME": str(folder / "home")}):
         try:
             await asyncio.gather(*[node.start() for node in nodes])
@@ -57,6 +66,6 @@ async def running_nodes(folder: Path, dsn: str, count: int, patience: Patience) 
             await asyncio.gather(*[node.stop() for node in nodes])
 
 
-def switch_of(node: Node, place: Place) -> Switch:
+def switch_of(node: Node, place: Place, deadline_s: float = 60) -> Switch:
     """A switch that asks this node about calls to a place."""
-    return Switch(node.agi_port, SELLER, TRUNK, place.presented)
+    return Switch(node.agi_port, SELLER, TRUNK, place.presented, deadline_s)

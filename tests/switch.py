@@ -15,12 +15,13 @@ NOTHING: Mapping[str, str] = {}
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """Asks the node on `port` of 127.0.0.1."""
+    """Asks the node on `port` of 127.0.0.1, and waits for an answer as long as `deadline_s`."""
 
     port: int
     seller: str
     trunk: str
     shown: str
+    deadline_s: float = 60
 
     async def check(self, callee: str) -> Mapping[str, str]:
         """Ask about a call, as the call centre's PBX."""
@@ -35,19 +36,28 @@ class Switch:
         return await self._ask((head + "\n".join(lines) + "\n\n").encode())
 
     async def _ask(self, block: bytes) -> Mapping[str, str]:
-        """The variables that the channel has in the end. A node that is down or dies leaves what it had set."""
+        """The variables that the channel has in the end. A node that is down or dies leaves what it had set; of one that
+        is late nothing counts."""
         variables: dict[str, str] = {}
-        with contextlib.suppress(OSError):
-            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-            with contextlib.closing(writer):
-                writer.write(block)
-                while line := await reader.readline():
-                    command, _, pairs = line.decode().rstrip("\n").partition("MSet ")
-                    assert command == "EXEC "
-                    parts = [pair.partition("=") for pair in pairs.split(",")]
-                    variables.update({name: value for name, _, value in parts})
-                    writer.write(b"200 result=0\n")
+        try:
+            async with asyncio.timeout(self.deadline_s):
+                await self._talk(block, variables)
+        except TimeoutError:
+            return NOTHING
+        except OSError:
+            pass
         return variables
+
+    async def _talk(self, block: bytes, variables: dict[str, str]) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        with contextlib.closing(writer):
+            writer.write(block)
+            while line := await reader.readline():
+                command, _, pairs = line.decode().rstrip("\n").partition("MSet ")
+                assert command == "EXEC "
+                parts = [pair.partition("=") for pair in pairs.split(",")]
+                variables.update({name: value for name, _, value in parts})
+                writer.write(b"200 result=0\n")
 
 
 def allowed(variables: Mapping[str, str]) -> bool:
