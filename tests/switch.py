@@ -36,8 +36,8 @@ class Switch:
         return await self._ask((head + "\n".join(lines) + "\n\n").encode())
 
     async def _ask(self, block: bytes) -> Mapping[str, str]:
-        """The variables that the channel has in the end. A node that is down or dies leaves what it had set; of one that
-        is late nothing counts."""
+        """The variables that the channel has in the end. A node that is down or dies leaves what it had set; of one
+        that is late nothing counts."""
         variables: dict[str, str] = {}
         try:
             async with asyncio.timeout(self.deadline_s):

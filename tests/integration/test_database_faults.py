@@ -19,7 +19,10 @@ import asyncpg
 import pytest
 
 from db.bulk_store import PostgresBulkStore
+from dialer import app
 from dialer.app import Database, Registers, open_imports
+from dialer.config import Gate as GateSettings
+from dialer.config import Settings
 from dialer.errors import StoreUnavailable
 from dialer.gate import UNAVAILABLE, Gate
 from dialer.import_rows import REFUSALS
@@ -35,6 +38,7 @@ from tests.gate_world import (
     open_gate,
     open_store,
     packs,
+    place_now,
     redeem,
     rows,
 )
@@ -55,6 +59,20 @@ def clock() -> SetClock:
 async def world(registers: Registers) -> World:
     """Sellers, a trunk and a number, in China."""
     return await furnish(registers, CHINA)
+
+
+@pytest.fixture
+async def here(registers: Registers) -> World:
+    """The same where it is a permitted hour by the real clock."""
+    return await furnish(registers, place_now())
+
+
+@pytest.fixture
+async def wired(settings: Settings, database: Database) -> AsyncIterator[Gate]:
+    """The gate as a node has it, with a patience of a quarter of a second."""
+    hasty = settings.model_copy(update={"gate": GateSettings(patience_ms=250)})
+    async with app.open_gate(hasty, database) as gate:
+        yield gate
 
 
 @dataclass(frozen=True)
@@ -154,27 +172,26 @@ async def test_a_connection_lost_at_the_commit_leaves_nothing(
 
 
 async def test_a_lock_that_is_held_too_long_refuses_and_is_forgotten(
-    database: Database, world: World, clock: SetClock, owner: asyncpg.Connection
+    wired: Gate, here: World, owner: asyncpg.Connection
 ) -> None:
     """Decisions and redemptions of a callee whose lock is held are refused after the gate's patience, again and again
     without using up its connections; others are allowed meanwhile, and he is when the lock is free, his permit too."""
-    async with open_gate(database.dsn, clock, patience_s=0.25) as gate:
-        answer = await gate.decide(world.request(await world.callee()))
-        stuck = await world.callee()
-        for callee in (stuck, answer.callee):
-            await owner.execute(LOCK, digits(callee))
-        before = await rows(owner)
-        for _ in range(4):
-            assert await gate.decide(world.request(stuck)) == UNAVAILABLE
-            assert await redeem(gate, answer) == UNAVAILABLE
-        assert await rows(owner) == before
-        await allowed(gate, world)
-        while await owner.fetchval(WAITING):
-            pass  # what the gate has given up the server gives up too, and nothing comes of it later
-        for callee in (stuck, answer.callee):
-            await owner.execute(UNLOCK, digits(callee))
-        assert (await redeem(gate, answer)).decision == answer.decision
-        assert (await gate.decide(world.request(stuck))).permit
+    answer = await wired.decide(here.request(await here.callee()))
+    stuck = await here.callee()
+    for callee in (stuck, answer.callee):
+        await owner.execute(LOCK, digits(callee))
+    before = await rows(owner)
+    for _ in range(4):
+        assert await wired.decide(here.request(stuck)) == UNAVAILABLE
+        assert await redeem(wired, answer) == UNAVAILABLE
+    assert await rows(owner) == before
+    await allowed(wired, here)
+    while await owner.fetchval(WAITING):
+        pass  # what the gate has given up the server gives up too, and nothing comes of it later
+    for callee in (stuck, answer.callee):
+        await owner.execute(UNLOCK, digits(callee))
+    assert (await redeem(wired, answer)).decision == answer.decision
+    assert (await wired.decide(here.request(stuck))).permit
 
 
 @contextmanager
@@ -191,18 +208,17 @@ def stopped(pids: Sequence[int]) -> Iterator[None]:
 
 @pytest.mark.parametrize("use", ["decide", "redeem"])
 async def test_a_server_that_hangs_is_not_waited_for(
-    database: Database, world: World, clock: SetClock, owner: asyncpg.Connection, use: str
+    wired: Gate, here: World, owner: asyncpg.Connection, use: str
 ) -> None:
     """While every server process of the gate is stopped, decisions and redemptions come back refused, and those after
     them are served by new ones."""
-    async with open_gate(database.dsn, clock, patience_s=0.25) as gate:
-        answer = await gate.decide(world.request(await world.callee()))
-        callee, other = await world.callee(), await world.callee()
-        with stopped([row["pid"] for row in await owner.fetch(SERVICE)]):
-            async with asyncio.timeout(30):
-                refused = await (redeem(gate, answer) if use == "redeem" else gate.decide(world.request(callee)))
-                assert refused == UNAVAILABLE
-                assert (await redeem(gate, await gate.decide(world.request(other)))).decision
+    answer = await wired.decide(here.request(await here.callee()))
+    callee, other = await here.callee(), await here.callee()
+    with stopped([row["pid"] for row in await owner.fetch(SERVICE)]):
+        async with asyncio.timeout(30):
+            refused = await (redeem(wired, answer) if use == "redeem" else wired.decide(here.request(callee)))
+            assert refused == UNAVAILABLE
+            assert (await redeem(wired, await wired.decide(here.request(other)))).decision
 
 
 async def test_an_import_of_refusals_ends_after_every_decision_under_way(
