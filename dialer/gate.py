@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 PERMIT_LIFE = timedelta(seconds=30)
 # How far the clock may fall behind an instant that the gate has already decided at. NTP slews by less.
 CLOCK_TOLERANCE = timedelta(seconds=2)
+# Below this many calls a batch costs its round trips rather than its calls, and is not divided.
+_SMALL_BATCH = 16
 # So many attempts are read of one callee, the newest; with more, a cap might be reached by those that are not read.
 MOST_ATTEMPTS = 1000
 _CANONICAL = re.compile(r"\+?[0-9]{2,15}", re.ASCII)
@@ -170,6 +172,7 @@ class Gate:
         self._latest, self._accepted = (latest.at, latest.accepted) if latest else (None, 0)
         self._configuration = Configuration(version=0)
         self._pending: deque[tuple[CallRequest, asyncio.Future[Answer]]] = deque()
+        self._under_way = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._reported = 0.0
 
@@ -246,17 +249,23 @@ class Gate:
     async def _work(self) -> None:
         while batch := self._take():
             answers = [UNAVAILABLE] * len(batch)
+            self._under_way += len(batch)
             try:
                 answers = await self._answers([request for request, _ in batch])
-            finally:  # even when this task is cancelled, nobody waits for an answer that will not come
+            finally:
+                self._under_way -= len(batch)
+                # even when this task is cancelled, nobody waits for an answer that will not come
                 for (_, done), answer in zip(batch, answers, strict=True):
                     if not done.done():
                         done.set_result(answer)
 
     def _take(self) -> list[tuple[CallRequest, asyncio.Future[Answer]]]:
         """The next batch; calls whose switch has stopped waiting are left out."""
+        # A worker takes its share of all calls that wait or are under way, not all that wait: else, when every switch
+        # waits for its answer, one batch holds all calls and this process stands still while the database works.
+        share = max(_SMALL_BATCH, -(-(len(self._pending) + self._under_way) // self._workers))
         batch: list[tuple[CallRequest, asyncio.Future[Answer]]] = []
-        while self._pending and len(batch) < self._max_batch:
+        while self._pending and len(batch) < min(share, self._max_batch):
             entry = self._pending.popleft()
             if not entry[1].done():
                 batch.append(entry)
