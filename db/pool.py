@@ -22,7 +22,8 @@ async def open_pool(
     """A pool on `dsn` whose connections take on `role` at once: even the owner's DSN cannot change evidence by it.
 
     `statement_timeout_s` bounds each statement on the server; a transaction left open for as long is ended too, so a
-    node that was stopped in mid-transaction does not hold callees' locks for ever.
+    node that was stopped in mid-transaction does not hold callees' locks for ever. The client waits a second longer,
+    for a server that hangs.
     """
     timeout_ms = str(int(statement_timeout_s * 1000))
     settings = {
@@ -40,7 +41,7 @@ async def open_pool(
         server_settings=settings,
         reset=reset,
         timeout=5,
-        command_timeout=statement_timeout_s,
+        command_timeout=statement_timeout_s + 1,
     )
 
 

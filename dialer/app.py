@@ -151,8 +151,8 @@ def load_policy(settings: Settings) -> PackSet:
 async def open_gate(settings: Settings, database: Database) -> AsyncIterator[Gate]:
     """The gate on a pool of its own, whose connections are few and never reset between batches.
 
-    The server gives a statement up when the gate does: a redemption that went through later would use a permit up for a
-    call that was refused.
+    The server gives a statement up before the gate does: a redemption that went through later would use a permit up for
+    a call that was refused.
     """
 
     async def keep(_: asyncpg.Connection) -> None:
@@ -160,7 +160,7 @@ async def open_gate(settings: Settings, database: Database) -> AsyncIterator[Gat
 
     patience = settings.gate.patience_ms / 1000
     pool = await open_pool(
-        database.dsn, min_size=1, max_size=settings.gate.workers + 4, statement_timeout_s=patience, reset=keep
+        database.dsn, min_size=1, max_size=settings.gate.workers + 4, statement_timeout_s=0.9 * patience, reset=keep
     )
     store = PostgresGateStore(pool)
     gate = Gate(
