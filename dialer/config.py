@@ -80,7 +80,7 @@ class Gate(_Section):
 
     patience_ms: int = Field(700, ge=20, le=10_000)
     max_batch: int = Field(256, ge=1, le=4096)
-    workers: int = Field(2, ge=1, le=16)
+    workers: int = Field(4, ge=1, le=16)
 
 
 class Http(_Section):

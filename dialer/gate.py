@@ -1,7 +1,7 @@
 """The gate: load facts -> decide -> record -> permit.
 
 Concurrent requests are gathered and decided as one batch, in one transaction: two statements and one commit for many
-calls. While one batch waits for the disk the next one fills, so a batch is as large as the load makes it.
+calls. While one batch is at work the next one fills, so a batch is as large as the load makes it.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ log = logging.getLogger(__name__)
 PERMIT_LIFE = timedelta(seconds=30)
 # How far the clock may fall behind an instant that the gate has already decided at. NTP slews by less.
 CLOCK_TOLERANCE = timedelta(seconds=2)
-# Below this many calls a batch costs its round trips rather than its calls, and is not divided.
-_SMALL_BATCH = 16
+# A batch that takes longer than this waits for something, and the next one should not wait with it.
+_SLOW_BATCH_S = 0.03
 # So many attempts are read of one callee, the newest; with more, a cap might be reached by those that are not read.
 MOST_ATTEMPTS = 1000
 _CANONICAL = re.compile(r"\+?[0-9]{2,15}", re.ASCII)
@@ -148,8 +148,9 @@ class Gate:
     """Decides on outbound calls.
 
     `patience_s` bounds one batch, so that a database that hangs costs its callers a refusal and not a wait. `workers`
-    is how many batches may be under way at once: two, so that one fills while the other commits. `max_batch` 1 makes
-    one transaction a call (for comparison). `latest` is what the store knows of the time: before it nothing is allowed
+    is how many batches may be under way at once: one takes all calls that came while the last was at work, and another
+    begins only when that one is slow (it waits for a lock or for the disk) or full. `max_batch` 1 makes one transaction
+    a call (for comparison). `latest` is what the store knows of the time: before it nothing is allowed
     that a rule about time binds.
     """
 
@@ -161,7 +162,7 @@ class Gate:
         *,
         patience_s: float = 0.7,
         max_batch: int = 256,
-        workers: int = 2,
+        workers: int = 4,
         new_token: Callable[[], bytes] = lambda: secrets.token_bytes(16),
         latest: LatestDecision | None = None,
     ) -> None:
@@ -172,15 +173,14 @@ class Gate:
         self._latest, self._accepted = (latest.at, latest.accepted) if latest else (None, 0)
         self._configuration = Configuration(version=0)
         self._pending: deque[tuple[CallRequest, asyncio.Future[Answer]]] = deque()
-        self._under_way = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._reported = 0.0
+        self._reported = self._begun = 0.0
 
     async def decide(self, request: CallRequest) -> Answer:
         """The answer for one real call. Never raises for a failure of the store: that is a refusal."""
         done: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._pending.append((request, done))
-        if self._working() < self._workers:
+        if self._needs_worker():
             task = asyncio.create_task(self._work())
             self._tasks.add(task)
             task.add_done_callback(self._ended)
@@ -233,6 +233,11 @@ class Gate:
         """Wait for the batches under way."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def _needs_worker(self) -> bool:
+        working = self._working()
+        slow = monotonic() - self._begun > _SLOW_BATCH_S or len(self._pending) >= self._max_batch
+        return working == 0 or (slow and working < self._workers)
+
     def _working(self) -> int:
         """Workers that will look at the queue again; one that has ended is a task until the loop comes round."""
         return sum(not task.done() for task in self._tasks)
@@ -248,24 +253,19 @@ class Gate:
 
     async def _work(self) -> None:
         while batch := self._take():
+            self._begun = monotonic()
             answers = [UNAVAILABLE] * len(batch)
-            self._under_way += len(batch)
             try:
                 answers = await self._answers([request for request, _ in batch])
-            finally:
-                self._under_way -= len(batch)
-                # even when this task is cancelled, nobody waits for an answer that will not come
+            finally:  # even when this task is cancelled, nobody waits for an answer that will not come
                 for (_, done), answer in zip(batch, answers, strict=True):
                     if not done.done():
                         done.set_result(answer)
 
     def _take(self) -> list[tuple[CallRequest, asyncio.Future[Answer]]]:
         """The next batch; calls whose switch has stopped waiting are left out."""
-        # A worker takes its share of all calls that wait or are under way, not all that wait: else, when every switch
-        # waits for its answer, one batch holds all calls and this process stands still while the database works.
-        share = max(_SMALL_BATCH, -(-(len(self._pending) + self._under_way) // self._workers))
         batch: list[tuple[CallRequest, asyncio.Future[Answer]]] = []
-        while self._pending and len(batch) < min(share, self._max_batch):
+        while self._pending and len(batch) < self._max_batch:
             entry = self._pending.popleft()
             if not entry[1].done():
                 batch.append(entry)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 from typing import Annotated
@@ -57,5 +58,9 @@ async def _run(settings: Settings) -> None:
             f"heedline is up: FastAGI on {settings.agi.host}:{service.agi.port}, "
             f"health on http://{settings.http.host}:{service.http_port}/status"
         )
+        # What is loaded now stays; collecting it again and again would stall calls for tens of milliseconds.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
         await stop.wait()
         typer.echo("stopping")

@@ -66,7 +66,7 @@ async def _run(options: argparse.Namespace) -> None:
     sides = {
         "floor": lambda: _floor(options.port),
         "bare": lambda: _bare(options.port),
-        "gate": lambda: _gate(options.port, options.dsn, 256, 2),
+        "gate": lambda: _gate(options.port, options.dsn, 256, 4),
         "single": lambda: _gate(options.port, options.dsn, 1, 8),
     }
     async with sides[options.side]():

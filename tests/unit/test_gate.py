@@ -179,14 +179,12 @@ async def test_an_error_in_one_decision_costs_that_call_alone(monkeypatch: pytes
 
 
 async def test_calls_that_wait_become_one_batch_and_those_that_left_are_not_in_it() -> None:
-    """What waits while both workers are busy is decided together, without the callers who have gone."""
+    """What waits while the worker is busy is decided together, without the callers who have gone."""
     go = asyncio.Event()
     store = Store(go=go)
-    gate = make(store)
-    first = []
-    for _ in range(2):
-        first.append(asyncio.create_task(gate.decide(REQUEST)))
-        await store.arrivals.get()
+    gate = make(store, workers=1)
+    first = [asyncio.create_task(gate.decide(REQUEST))]
+    await store.arrivals.get()
     waiting = [asyncio.create_task(gate.decide(REQUEST)) for _ in range(10)]
     await asyncio.sleep(0)
     for task in waiting[:4]:
@@ -195,7 +193,28 @@ async def test_calls_that_wait_become_one_batch_and_those_that_left_are_not_in_i
     go.set()
     async with asyncio.timeout(30):
         await asyncio.gather(*first, *waiting[4:])
-    assert store.batches == [1, 1, 6]
+    assert store.batches == [1, 6]
+
+
+async def test_a_slow_batch_holds_up_no_other_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one batch waits for a lock or the disk, the next call gets a batch of its own; a quick one is awaited."""
+    go = asyncio.Event()
+    store = Store(go=go)
+    gate = make(store)
+    monkeypatch.setattr("dialer.gate._SLOW_BATCH_S", 3600.0)
+    calls = [asyncio.create_task(gate.decide(REQUEST))]
+    await store.arrivals.get()
+    calls.append(asyncio.create_task(gate.decide(REQUEST)))
+    await asyncio.sleep(0)
+    assert store.arrivals.empty()
+    monkeypatch.setattr("dialer.gate._SLOW_BATCH_S", 0.0)
+    calls.append(asyncio.create_task(gate.decide(REQUEST)))
+    async with asyncio.timeout(30):
+        await store.arrivals.get()
+    go.set()
+    async with asyncio.timeout(30):
+        await asyncio.gather(*calls)
+    assert store.batches == [1, 2]
 
 
 async def test_a_call_that_comes_as_the_last_worker_ends_is_decided() -> None:
