@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 from typing import TYPE_CHECKING, Annotated
 
@@ -106,11 +107,13 @@ def _close(rows: list[Row], as_json: bool) -> None:
 
 
 def _next_steps(stage: Stage) -> None:
+    home = os.environ.get("HEEDLINE_HOME")
+    export = f"  export HEEDLINE_HOME={home}\n" if home else ""
     typer.echo(
         f"""
 Everything is still up; Ctrl-C stops it. In another terminal, from this folder, try:
 
-  export HEEDLINE_CONFIG={stage.config}
+{export}  export HEEDLINE_CONFIG={stage.config}
   . .venv/bin/activate
   heedline status
   heedline check {stage.calls.callees.unconsented} --seller demo
