@@ -14,6 +14,7 @@ from db.sql import queries
 from dialer.errors import StoreUnavailable
 from dialer.hostile import printable
 from dialer.numbers import Number
+from dialer.permits import is_canonical
 from dialer.policy.facts import (
     Address,
     Basis,
@@ -65,7 +66,7 @@ class PostgresGateStore:
         self, permit_hash: bytes, callee: str, presented: str, by: str, now: datetime, payload: str
     ) -> int | None:
         """Use up a permit in one statement, its evidence included. A code without `+` has no lock and no refusals."""
-        digits = int(callee[1:]) if callee.startswith("+") else None
+        digits = int(callee[1:]) if is_canonical(callee) and callee.startswith("+") else None
         with _translated():
             async with lent(self._pool) as connection:
                 found: int | None = await connection.fetchval(

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import secrets
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import sha256
 from time import monotonic
 
+from dialer.calls import Call, assemble, dialled_number, keys, read_call, record_of, shown_number
 from dialer.errors import StoreUnavailable
 from dialer.evidence.entries import decision_payload, failure_payload, redemption_payload
 from dialer.hostile import printable
-from dialer.numbers import Number, NumberFault, parse
+from dialer.permits import is_canonical, permit_hash, stranger_hash
 from dialer.policy.decide import decide, unregulated
-from dialer.policy.facts import CallRequest, Facts, PastAttempt, PresentedNumber, Route
+from dialer.policy.facts import CallRequest, Facts, PastAttempt
 from dialer.policy.pack import PackSet
 from dialer.ports import (
     CalleeRecord,
@@ -44,7 +43,6 @@ CLOCK_TOLERANCE = timedelta(seconds=2)
 _SLOW_BATCH_S = 0.03
 # So many attempts are read of one callee, the newest; with more, a cap might be reached by those that are not read.
 MOST_ATTEMPTS = 1000
-_CANONICAL = re.compile(r"\+?[0-9]{2,15}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,73 +75,6 @@ class GateStats:
     failed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """A request whose numbers were read with one configuration."""
-
-    request: CallRequest
-    callee: Number | NumberFault
-    presented: PresentedNumber | None
-
-
-def permit_hash(permit: str) -> bytes:
-    """What is stored of a permit: enough to recognise it, too little to use it. Raises `ValueError` on other text."""
-    token = bytes.fromhex(permit)
-    if len(token) != 16 or len(permit) != 32:
-        raise ValueError("a permit is 32 hexadecimal digits")
-    return sha256(token).digest()[:16]
-
-
-def read_call(request: CallRequest, configuration: Configuration) -> _Call:
-    """Read the numbers of a request as its trunk's country writes them, else the request's own. Pure."""
-    trunk = configuration.trunks.get(request.trunk) if request.trunk is not None else None
-    country = trunk.country if trunk else request.country
-    callee = parse(request.callee, country)
-    if request.presented is None:
-        return _Call(request, callee, None)
-    shown = parse(request.presented, country)
-    if isinstance(shown, NumberFault):
-        return _Call(request, callee, PresentedNumber(shown))
-    # A dry run that names no trunk asks about all of them.
-    names = [request.trunk] if request.trunk is not None else list(configuration.trunks)
-    holders = [holder for name in names for holder in configuration.registered.get((name, shown.e164), ())]
-    sellers = tuple(holder for holder in holders if holder is not None)
-    return _Call(request, callee, PresentedNumber(shown, sellers, None in holders))
-
-
-def assemble(call: _Call, configuration: Configuration, record: CalleeRecord) -> Facts:
-    """The facts of one call, from what was loaded. Pure."""
-    request = call.request
-    return Facts(
-        callee=call.callee,
-        seller_code=request.seller,
-        seller=configuration.sellers.get(request.seller),
-        purpose=request.purpose,
-        kind=request.kind,
-        route=Route.NON_MARKETING if request.route in configuration.non_marketing else Route.MARKETING,
-        consents=tuple(record.consents),
-        refusals=tuple(record.refusals),
-        listed_on=tuple(configuration.lists[i].name for i in record.imports if i in configuration.lists),
-        lists=configuration.all_lists,
-        attempts=tuple(record.attempts),
-        address=record.address,
-        presented=call.presented,
-        trunk=configuration.trunks.get(request.trunk) if request.trunk is not None else None,
-        trunk_asked=request.trunk is not None,
-    )
-
-
-def _keys(calls: Sequence[_Call]) -> list[int]:
-    """The distinct callees to lock: E.164 digits. Codes and faults have nothing on record."""
-    return list({call.callee.digits for call in calls if isinstance(call.callee, Number) and call.callee.is_e164})
-
-
-def _record_of(call: _Call, records: dict[int, CalleeRecord]) -> CalleeRecord:
-    if isinstance(call.callee, Number) and call.callee.is_e164:
-        return records.setdefault(call.callee.digits, CalleeRecord())
-    return CalleeRecord()
-
-
 class Gate:
     """Decides on outbound calls.
 
@@ -174,16 +105,14 @@ class Gate:
         self._configuration = Configuration(version=0)
         self._pending: deque[tuple[CallRequest, asyncio.Future[Answer]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._look_again: asyncio.TimerHandle | None = None
         self._reported = self._begun = 0.0
 
     async def decide(self, request: CallRequest) -> Answer:
         """The answer for one real call. Never raises for a failure of the store: that is a refusal."""
         done: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._pending.append((request, done))
-        if self._needs_worker():
-            task = asyncio.create_task(self._work())
-            self._tasks.add(task)
-            task.add_done_callback(self._ended)
+        self._see_to_it()
         return await done
 
     async def check(self, request: CallRequest, at: datetime | None = None) -> tuple[Facts, Verdict]:
@@ -200,7 +129,7 @@ class Gate:
                 loaded = await self._load(transaction, [call], known, now)
             if loaded is not None:
                 configuration, records = loaded
-                record = _record_of(call, records)
+                record = record_of(call, records)
                 facts = assemble(call, configuration, record)
                 return facts, decide(facts, self.packs.for_callee(call.callee, record.address), now)
 
@@ -208,18 +137,21 @@ class Gate:
         """Use up a permit at the egress.
 
         ALLOW when it was issued for exactly this callee and presented number (canonical texts, as the permit's answer
-        gave them), is in time and unused, and no refusal has come since.
+        gave them), is in time and unused, and no refusal and no withdrawal has come since. What is no permit at all is
+        refused too, and kept as evidence.
         """
         rejected = Answer(refuse(Reason.PERMIT_INVALID, "core.permit"))
-        if not _CANONICAL.fullmatch(callee) or (presented and not _CANONICAL.fullmatch(presented)):
-            return rejected
         try:
             digest = permit_hash(permit)
+        except ValueError:
+            digest = stranger_hash(permit)
+        readable = is_canonical(callee) and (not presented or is_canonical(presented))
+        if not readable:
+            digest, callee, presented = stranger_hash(permit), printable(callee), printable(presented)
+        try:
             async with asyncio.timeout(self._patience_s):
                 payload = redemption_payload(digest, callee, presented, by)
                 decision = await self._store.redeem(digest, callee, presented, printable(by), self._clock(), payload)
-        except ValueError:
-            return rejected
         except (StoreUnavailable, TimeoutError) as error:
             self.stats.failed += 1
             self._report(str(error) or "the database did not answer in time")
@@ -231,7 +163,23 @@ class Gate:
 
     async def close(self) -> None:
         """Wait for the batches under way."""
+        if self._look_again is not None:
+            self._look_again.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _see_to_it(self) -> None:
+        """Start a worker if one is needed, else look again when the batch under way may have proved slow."""
+        if self._needs_worker():
+            task = asyncio.create_task(self._work())
+            self._tasks.add(task)
+            task.add_done_callback(self._ended)
+        elif self._look_again is None:
+            self._look_again = asyncio.get_running_loop().call_later(_SLOW_BATCH_S, self._look)
+
+    def _look(self) -> None:
+        self._look_again = None
+        if self._pending:
+            self._see_to_it()
 
     def _needs_worker(self) -> bool:
         working = self._working()
@@ -302,24 +250,24 @@ class Gate:
             if loaded is None:
                 return None
             configuration, records = loaded
-            made = [self._decide_safely(call, configuration, _record_of(call, records), now) for call in calls]
+            made = [self._decide_safely(call, configuration, record_of(call, records), now) for call in calls]
             ids = await transaction.record([row for row, _ in made], now, now + PERMIT_LIFE)
         self._latest = max(now, self._latest or now)
         self._count(made)
         return [
-            Answer(row.verdict, _e164(row.callee), row.presented, permit, decision)
+            Answer(row.verdict, dialled_number(row.callee), row.presented, permit, decision)
             for (row, permit), decision in zip(made, ids, strict=True)
         ]
 
     async def _load(
-        self, transaction: GateTransaction, calls: list[_Call], known: Configuration, now: datetime
+        self, transaction: GateTransaction, calls: list[Call], known: Configuration, now: datetime
     ) -> tuple[Configuration, dict[int, CalleeRecord]] | None:
         """The records, with the configuration that they were found with: `known`, which was had before they were read.
 
         What the store says now may be newer than they are: a list that was replaced meanwhile would know none of the
         entries that were found. None when `known` is old.
         """
-        configuration, records = await transaction.load(_keys(calls), now - self.packs.longest_cap(), now)
+        configuration, records = await transaction.load(keys(calls), now - self.packs.longest_cap(), now)
         if configuration.version == known.version:
             return known, records
         self._configuration = configuration
@@ -328,7 +276,7 @@ class Gate:
         return None
 
     def _decide_safely(
-        self, call: _Call, configuration: Configuration, record: CalleeRecord, now: datetime
+        self, call: Call, configuration: Configuration, record: CalleeRecord, now: datetime
     ) -> tuple[DecisionRow, str | None]:
         """A fault of ours refuses (rule 2) and costs this call alone."""
         try:
@@ -337,11 +285,11 @@ class Gate:
             log.exception("the decision failed")
             verdict = refuse(Reason.GATE_UNAVAILABLE, "core.fail_closed")
             payload = failure_payload(call.request, verdict, now)
-            shown = _shown(call, allowed=False)
+            shown = shown_number(call, allowed=False)
             return DecisionRow(call.request, call.callee, shown, None, verdict, payload, None), None
 
     def _decide_one(
-        self, call: _Call, configuration: Configuration, record: CalleeRecord, now: datetime
+        self, call: Call, configuration: Configuration, record: CalleeRecord, now: datetime
     ) -> tuple[DecisionRow, str | None]:
         facts = assemble(call, configuration, record)
         verdict = self._verdict(facts, record, now)
@@ -353,7 +301,7 @@ class Gate:
         row = DecisionRow(
             request=call.request,
             callee=call.callee,
-            presented=_shown(call, allowed=permit is not None),
+            presented=shown_number(call, allowed=permit is not None),
             seller_id=configuration.seller_ids.get(facts.seller_code),
             verdict=verdict,
             payload=decision_payload(call.request, facts, verdict, now),
@@ -383,15 +331,3 @@ class Gate:
         self.stats.decided += len(made)
         self.stats.allowed += sum(permit is not None for _, permit in made)
         self.stats.largest_batch = max(self.stats.largest_batch, len(made))
-
-
-def _e164(callee: Number | NumberFault) -> str:
-    return callee.e164 if isinstance(callee, Number) else ""
-
-
-def _shown(call: _Call, *, allowed: bool) -> str:
-    """The presented number in its canonical form. Text that is no number is kept for the record of a refusal, but an
-    allowed call (emergency, non-marketing) shows none rather than that."""
-    if call.presented is not None and isinstance(call.presented.number, Number):
-        return call.presented.number.e164
-    return "" if allowed else (call.request.presented or "")

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
+from dialer.calls import assemble, read_call
 from dialer.exports import write_row
-from dialer.gate import assemble, read_call
 from dialer.hostile import printable
 from dialer.numbers import Number, NumberFault, parse
 from dialer.policy.decide import decide

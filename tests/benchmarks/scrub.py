@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 
 import asyncpg
+import psutil
 
 from tests.benchmarks.seed import FIRST_CALLEE
 
@@ -51,13 +53,29 @@ def scrub(home: Path, config: Path, file: Path) -> tuple[float, int]:
     """Seconds of `heedline list scrub` as a whole process, and the largest memory of one process in it, MiB."""
     environment = {**os.environ, "HEEDLINE_HOME": str(home), "HEEDLINE_CONFIG": str(config)}
     command = [sys.executable, "-m", "dialer.cli", "list", "scrub", str(file), "--seller", "acme", "-o", os.devnull]
-    begun = time.perf_counter()
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)  # this process and its workers, and no other child
-    process.returncode = os.waitstatus_to_exitcode(status)
+    begun, most = time.perf_counter(), 0
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            most = max([most, *(_peak(each) for each in _family(process.pid))])
+            time.sleep(0.05)
     if process.returncode:
         raise SystemExit(f"the scrub failed with exit code {process.returncode}")
-    return time.perf_counter() - begun, usage.ru_maxrss // 1024
+    return time.perf_counter() - begun, most // 1024
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    with contextlib.suppress(psutil.Error):
+        parent = psutil.Process(pid)
+        return [parent, *(child for child in parent.children(recursive=True) if child.name() != "postgres")]
+    return []
+
+
+def _peak(process: psutil.Process) -> int:
+    """KiB at the most so far (proc(5), VmHWM); getrusage would count the memory of this process before the exec."""
+    with contextlib.suppress(OSError, psutil.Error):
+        lines = Path(f"/proc/{process.pid}/status").read_text("ascii", "replace").splitlines()
+        return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM")), 0)
+    return 0
 
 
 async def compare(dsn: str, home: Path, folder: Path, count: int) -> str:

@@ -18,7 +18,7 @@ import pytest
 from db.embedded import ensure_database
 from dialer.app import open_database, open_registers
 from dialer.config import load
-from dialer.gate import permit_hash
+from dialer.permits import permit_hash
 from tests.gate_world import World, furnish, place_now
 from tests.nodes import PRODUCTION, FaultyNode, running_nodes, switch_of
 from tests.servers import Server, own_server

@@ -14,10 +14,11 @@ import asyncpg
 import pytest
 
 from dialer.app import Database, Registers, open_imports
-from dialer.gate import MOST_ATTEMPTS, UNAVAILABLE, Answer, Gate, permit_hash
+from dialer.gate import MOST_ATTEMPTS, UNAVAILABLE, Answer, Gate
 from dialer.import_rows import LISTED
 from dialer.imports import Sheet
 from dialer.numbers import Number, parse
+from dialer.permits import permit_hash
 from dialer.policy.facts import CallRequest, TrunkOrigin
 from dialer.ports_registers import NewRefusal
 from dialer.verdict import Outcome, Reason
@@ -219,9 +220,11 @@ async def test_of_a_hundred_redemptions_at_once_one_succeeds(
     assert (len(await payloads(owner, "permit.redeemed")), len(await payloads(owner, "permit.rejected"))) == (1, 99)
 
 
-async def test_a_permit_is_good_for_its_own_call_alone(gate: Gate, world: World, clock: SetClock) -> None:
+async def test_a_permit_is_good_for_its_own_call_alone(
+    gate: Gate, world: World, clock: SetClock, owner: asyncpg.Connection
+) -> None:
     """Another callee, another number, another text or a permit that never was is refused and does not use it up; after
-    thirty seconds the permit itself is refused."""
+    thirty seconds the permit itself is refused. Each of these is evidence."""
     one, two = [await decided(gate, world.request(await world.callee())) for _ in range(2)]
     wrong: list[dict[str, str]] = [
         {"callee": two.callee},
@@ -241,6 +244,7 @@ async def test_a_permit_is_good_for_its_own_call_alone(gate: Gate, world: World,
     ]
     for changes in wrong:
         assert (await redeem(gate, one, **changes)).verdict.reasons == INVALID, changes
+    assert len(await payloads(owner, "permit.rejected")) == len(wrong)
     assert (await redeem(gate, one, by="\x00\ud800")).decision == one.decision
     clock.advance(30)
     assert (await redeem(gate, two)).verdict.reasons == INVALID

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dialer.errors import StoreUnavailable
-from dialer.gate import UNAVAILABLE, Answer, Gate, permit_hash
+from dialer.gate import UNAVAILABLE, Answer, Gate
+from dialer.permits import permit_hash
 from dialer.policy.decide import decide
 from dialer.policy.facts import Basis, CallRequest, Consent, Facts, Seller, SuppressionList, Trunk, TrunkOrigin
 from dialer.ports import CalleeRecord, Configuration, DecisionRow, LatestDecision
@@ -196,6 +197,22 @@ async def test_calls_that_wait_become_one_batch_and_those_that_left_are_not_in_i
     assert store.batches == [1, 6]
 
 
+async def test_the_last_call_before_a_batch_proves_slow_is_not_left_waiting() -> None:
+    """A call that came while the batch looked quick is decided beside it, though no further call comes."""
+    go = asyncio.Event()
+    store = Store(go=go)
+    gate = make(store)
+    calls = [asyncio.create_task(gate.decide(REQUEST))]
+    await store.arrivals.get()
+    calls.append(asyncio.create_task(gate.decide(REQUEST)))
+    async with asyncio.timeout(30):
+        await store.arrivals.get()
+    go.set()
+    async with asyncio.timeout(30):
+        await asyncio.gather(*calls)
+    assert store.batches == [1, 1]
+
+
 async def test_a_slow_batch_holds_up_no_other_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """While one batch waits for a lock or the disk, the next call gets a batch of its own; a quick one is awaited."""
     go = asyncio.Event()
@@ -352,7 +369,8 @@ async def test_a_clock_that_was_accepted_counts_from_the_next_decision_on() -> N
 
 
 @pytest.mark.parametrize("permit", ["", "0" * 31, "0" * 33, "g" * 32, "0 " * 16, "０" * 32, "\x00" * 32, "\ud800" * 32])
-async def test_text_that_is_no_permit_is_refused_without_asking_the_store(permit: str) -> None:
-    """It is PERMIT_INVALID even when the store is away."""
-    gate = make(Store([Doing.NO_BEGIN]))
-    assert (await gate.redeem(permit, CALLEE.e164, CALLER.e164, "egress")).verdict.reasons == (Reason.PERMIT_INVALID,)
+async def test_text_that_is_no_permit_is_refused_whatever_the_store_does(permit: str) -> None:
+    """It is PERMIT_INVALID, or GATE_UNAVAILABLE when the store that would keep the evidence is away."""
+    gate = make(Store([Doing.WORK, Doing.NO_BEGIN]))
+    for reason in (Reason.PERMIT_INVALID, Reason.GATE_UNAVAILABLE):
+        assert (await gate.redeem(permit, CALLEE.e164, CALLER.e164, "egress")).verdict.reasons == (reason,)
