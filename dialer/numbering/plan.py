@@ -17,7 +17,7 @@ from phonenumbers import (
     number_type,
 )
 
-from dialer.numbering import areas, china, zones
+from dialer.numbering import areas, china, kinds, zones
 from dialer.numbering.model import Fault, Number, NumberClass
 
 _CLASSES = {
@@ -63,16 +63,22 @@ def international(digits: str) -> Number | Fault:
     national = digits[len(code) :]
     if not national:
         return Fault.LENGTH
-    number = _library_number(code, national)
-    kind = number_type(number)
+    kind = kinds.kind(code, national)
+    number = None
+    if kind is None:
+        number = _library_number(code, national)
+        kind = number_type(number)
     if kind == PhoneNumberType.UNKNOWN:
-        return _why_not(code, national, number)
+        return _why_not(code, national, _library_number(code, national))
     return _assigned(digits, code, national, number, kind)
 
 
 def calling_code(digits: str) -> str | None:
     """The country code at the head of E.164 digits; no code is the beginning of another."""
-    return next((digits[:length] for length in (1, 2, 3) if digits[:length] in _REGIONS), None)
+    for length in (2, 1, 3):  # most are of two digits
+        if (code := digits[:length]) in _REGIONS:
+            return code
+    return None
 
 
 def _library_number(code: str, national: str) -> PhoneNumber:
@@ -87,7 +93,7 @@ def _library_number(code: str, national: str) -> PhoneNumber:
     )
 
 
-def _assigned(digits: str, code: str, national: str, number: PhoneNumber, kind: int) -> Number:
+def _assigned(digits: str, code: str, national: str, number: PhoneNumber | None, kind: int) -> Number:
     service = china.service(national) if code == "86" else None
     regions = _regions(code, national, number, kind)
     if service is not None or is_number_type_geographical(kind, int(code)):
@@ -118,9 +124,9 @@ def _subdivisions(digits: str, code: str, national: str, kind: int) -> tuple[str
     return areas.of_landline(digits) if kind == PhoneNumberType.FIXED_LINE else ()
 
 
-def _regions(code: str, national: str, number: PhoneNumber, kind: int) -> tuple[str, ...]:
+def _regions(code: str, national: str, number: PhoneNumber | None, kind: int) -> tuple[str, ...]:
     candidates = _REGIONS[code]
-    if len(candidates) == 1:
+    if len(candidates) == 1 or number is None:
         return () if candidates[0] == _NO_REGION else candidates
     if code != _NANP or kind not in _NANP_GEOGRAPHIC:
         return _valid_in(number, candidates)

@@ -31,6 +31,7 @@ class PackSet:
         self._shipped = {pack.id: pack for pack in packs}
         self._admin = admin
         self._packs = {id_: apply_admin(pack, admin) for id_, pack in self._shipped.items()}
+        self._longest_cap = max((pack.longest_cap for pack in self._packs.values()), default=timedelta(0))
         self._by_region = {region: pack for pack in self._packs.values() for region in pack.regions}
         self._rest = next((pack for pack in self._packs.values() if not pack.regions), None)
         self._compiled: dict[tuple[tuple[str, ...], tuple[str, ...]], Pack | None] = {}
@@ -63,7 +64,7 @@ class PackSet:
 
     def longest_cap(self) -> timedelta:
         """How far back attempts must be known, whoever is called."""
-        return max((pack.longest_cap for pack in self._packs.values()), default=timedelta(0))
+        return self._longest_cap
 
     def for_callee(self, number: Number | NumberFault, address: Address | None = None) -> Pack | None:
         """The rules that hold for a callee, from every place where he may be; None when nothing covers one of them.
