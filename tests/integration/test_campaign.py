@@ -104,6 +104,13 @@ class Campaign:
     server: Server
     world: World
     dsn: str
+    lanes: Sequence[asyncio.Task[None]]
+
+    async def rest(self) -> None:
+        """End the load, so that what the switches were told is all that there is to find in the books."""
+        for lane in self.lanes:
+            lane.cancel()
+        await asyncio.gather(*self.lanes, return_exceptions=True)
 
     async def round(self, fault: str, victim: int) -> None:
         """Load, a fault in the midst of it, and an allowed call at every node after it was mended."""
@@ -161,12 +168,11 @@ async def campaign(folder: Path, seed: int) -> AsyncIterator[Campaign]:
             lanes = [asyncio.create_task(calls.lane(node)) for node in (0, 1) for _ in range(LANES)]
             for event in up:
                 event.set()
+            struggle = Campaign(calls, nodes, server, world, dsn, lanes)
             try:
-                yield Campaign(calls, nodes, server, world, dsn)
+                yield struggle
             finally:
-                for lane in lanes:
-                    lane.cancel()
-                await asyncio.gather(*lanes, return_exceptions=True)
+                await struggle.rest()
 
 
 @pytest.mark.parametrize("rounds", [4, pytest.param(200, marks=pytest.mark.soak)])
@@ -177,6 +183,7 @@ async def test_the_books_are_whole_after_any_faults(tmp_path: Path, rounds: int)
     async with campaign(tmp_path, rounds) as struggle:
         for fault in islice(cycle(FAULTS), rounds):
             await struggle.round(fault, chance.randrange(2))
+        await struggle.rest()
         told = struggle.load
         connection = await asyncpg.connect(struggle.dsn)
         for what, query in CONTRADICTIONS.items():
