@@ -168,6 +168,8 @@ _PJSIP = {
 [%{egress}]
 type = endpoint
 context = from-egress
+disallow = all
+allow = alaw,ulaw
 aors = %{egress}
 direct_media = no
 [%{egress}]
@@ -183,6 +185,8 @@ match = EGRESS_ADDRESS
 [pbx]
 type = endpoint
 context = heedline-egress
+disallow = all
+allow = alaw,ulaw
 aors = pbx
 direct_media = no
 [pbx]
@@ -197,6 +201,8 @@ match = PBX_ADDRESS
 [%{carrier}]
 type = endpoint
 context = from-carrier
+disallow = all
+allow = alaw,ulaw
 aors = %{carrier}
 direct_media = no
 [%{carrier}]

@@ -77,7 +77,7 @@ async def _engine(dsn: str) -> AsyncIterator[AsyncEngine]:
     try:
         yield engine
     except DBAPIError as error:
-        if isinstance(error.driver_exception, asyncpg.PostgresError):
+        if isinstance(error.driver_exception, asyncpg.PostgresError | asyncpg.InterfaceError):
             raise error.driver_exception from None
         raise
     finally:

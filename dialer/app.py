@@ -68,7 +68,7 @@ async def _reached(settings: Settings) -> AsyncIterator[tuple[str, EmbeddedServe
     if settings.database.url:
         yield settings.database.dsn(), None
         return
-    settings.home.mkdir(parents=True, exist_ok=True)
+    settings.make_home()
     embedded = EmbeddedServer(settings.postgres_folder)
     try:
         yield await ensure_database(embedded.maintenance_dsn, settings.database.name), embedded
@@ -81,7 +81,7 @@ def _told() -> Iterator[None]:
     """A driver's error, as one that a person can do something about."""
     try:
         yield
-    except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+    except (OSError, OverflowError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
         raise DatabaseError(
             f"the database cannot be reached or migrated: {error}",
             "check HEEDLINE_DATABASE_URL; the server must be PostgreSQL 16 or newer and the user may create roles",

@@ -109,6 +109,14 @@ class Settings(_Section):
     egress: Egress = Egress()
     language: Literal["en", "zh"] = "en"
 
+    def make_home(self) -> None:
+        """Make the home folder if it is missing. Raises `ConfigError`."""
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            problem = f"the home folder `{self.home}` cannot be made: {(error.strerror or str(error)).lower()}"
+            raise ConfigError(problem, "name a folder of yours in HEEDLINE_HOME") from error
+
     @property
     def postgres_folder(self) -> Path:
         """Files of the embedded PostgreSQL."""

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from dialer.numbers import Fault
+from dialer.numbers import Fault, problem
 from dialer.verdict import Language, Outcome
 
 _OUTCOMES: dict[Outcome, tuple[str, str]] = {
     Outcome.ALLOW: ("may be called now", "现在可以拨打"),
     Outcome.REFUSE: ("must not be called", "不得拨打"),
     Outcome.DEFER: ("may be called later", "稍后方可拨打"),
-}
-
-_NUMBER_FAULTS: dict[Fault, tuple[str, str]] = {
-    Fault.EMPTY: ("no number is given", "号码为空"),
-    Fault.TOO_LONG: ("the number is too long", "号码过长"),
-    Fault.CHARACTERS: ("the number holds characters that no number has", "号码含有非法字符"),
-    Fault.EXTRA_ZERO: ("the number has a zero that does not belong there", "号码多了一个零"),
-    Fault.LENGTH: ("the number has too few or too many digits", "号码位数不对"),
-    Fault.COUNTRY_UNKNOWN: (
-        "the number's country is not known; write it with `+` and the country's code, or name the country",
-        "无法确定号码所属国家；请以 `+` 和国家代码书写，或指定国家",
-    ),
-    Fault.NOT_ASSIGNED: ("the number belongs to no range of the number plan", "号码不属于任何已分配号段"),
 }
 
 # Codes of `dialer.imports.RowFault`; `{detail}` is the particular that the fault carries.
@@ -61,16 +48,11 @@ def outcome_text(outcome: Outcome, language: Language = "en") -> str:
     return _pick(_OUTCOMES[outcome], language)
 
 
-def number_fault_text(fault: Fault, language: Language = "en") -> str:
-    """Why a text is no number, for people."""
-    return _pick(_NUMBER_FAULTS[fault], language)
-
-
 def row_fault_text(code: str, detail: str = "", language: Language = "en") -> str:
     """What is wrong with a cell, for people. `code` is a row fault's, or a number fault's behind `number.`."""
     kind, _, fault = code.partition(".")
     if kind == "number":
-        return number_fault_text(Fault(fault), language)
+        return problem(Fault(fault), language)
     return _pick(_ROW_FAULTS[code], language).format(detail=detail)
 
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from functools import lru_cache
 
 from dialer.numbering import home, lint, plan
-from dialer.numbering.explain import describe
+from dialer.numbering.explain import cure, describe, problem
 from dialer.numbering.model import Fault, Number, NumberClass, NumberFault
 
-__all__ = ["Fault", "Number", "NumberClass", "NumberFault", "describe", "from_e164_digits", "parse"]
+__all__ = ["Fault", "Number", "NumberClass", "NumberFault", "cure", "describe", "from_e164_digits", "parse", "problem"]
 
 _REMEMBERED = 65_536  # texts; some 30 MB when full
 

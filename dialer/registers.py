@@ -13,8 +13,7 @@ from dialer.errors import AlreadyRegistered, NotRegistered, RegisterError
 from dialer.evidence.entries import canonical, instant
 from dialer.hostile import printable
 from dialer.import_rows import INDUSTRIES
-from dialer.messages import number_fault_text
-from dialer.numbers import Number, parse
+from dialer.numbers import Number, cure, parse, problem
 from dialer.policy.facts import TrunkOrigin
 from dialer.ports import Clock
 from dialer.ports_registers import (
@@ -257,10 +256,7 @@ def parsed(text: str, country: str | None, language: Language = "en") -> Number:
     """The number that a text is. Raises `RegisterError` that says why it is none."""
     number = parse(text, country)
     if not isinstance(number, Number):
-        raise RegisterError(
-            f"`{number.raw}`: {number_fault_text(number.fault, language)}",
-            "write the number with `+` and the country's code, or name its country",
-        )
+        raise RegisterError(f"`{number.raw}`: {problem(number.fault, language)}", cure(number.fault, language))
     return number
 
 

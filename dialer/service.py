@@ -13,14 +13,13 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 from aiohttp import web
 
 from agi.alarm import TrunkWatch
-from agi.ami import Address, Ami
+from agi.ami import Ami
 from agi.egress import egress
 from agi.follow import Follower, close_orphans
 from agi.outbound import outbound
@@ -30,7 +29,7 @@ from db.gate_store import current_configuration
 from db.leader import PostgresLeader
 from db.pool import lent
 from db.register_store import PostgresRegisterStore
-from dialer.app import Database, clock, open_database, open_gate
+from dialer.app import Database, ami_address, clock, open_database, open_gate
 from dialer.attempts import AttemptLog
 from dialer.config import Settings
 from dialer.errors import ConfigError, StoreUnavailable
@@ -92,8 +91,7 @@ async def _follow_switches(settings: Settings, database: Database, stack: contex
     amis: list[Ami] = []
     followers: list[Follower] = []
     for switch in settings.ami:
-        address = Address(switch.name, switch.host, switch.port, switch.username, _secret(switch.secret_file))
-        ami = Ami(address)
+        ami = Ami(ami_address(switch))
         followers.append(Follower(ami, attempts, clock))
         watch = TrunkWatch(ami, switch.trunks, store, clock)
         stack.push_async_callback(watch.close)
@@ -116,13 +114,6 @@ async def _sweep_orphans(followers: list[Follower], attempts: AttemptLog) -> Non
 async def _cancelled(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-
-
-def _secret(file: Path) -> str:
-    try:
-        return file.read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"`{file}` cannot be read: {error}", "`heedline pbx install` writes it") from error
 
 
 def _jobs(gate: Gate, database: Database) -> list[Job]:

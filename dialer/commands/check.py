@@ -187,12 +187,11 @@ def _tell(checked: Checked, examined: bool) -> None:
 
 
 def _callee_words(checked: Checked) -> str:
-    from dialer.messages import number_fault_text
-    from dialer.numbers import NumberFault
+    from dialer.numbers import NumberFault, problem
 
     if checked.facts is None:
         return ""
     callee = checked.facts.callee
     if isinstance(callee, NumberFault):
-        return f"`{callee.raw}` ({number_fault_text(callee.fault, language())}) "
+        return f"`{callee.raw}` ({problem(callee.fault, language())}) "
     return f"{callee.e164} ({callee.cls}, {' '.join(callee.regions)}) "

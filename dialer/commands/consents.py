@@ -215,7 +215,8 @@ def import_file(
     """Record consents from a CSV file. All rows go in or none, unless `--partial`; a consent is never recorded twice.
 
     Columns: number and granted_at; optional seller, purpose, basis, kinds, expires_at, artefact_sha256,
-    artefact_media_type, artefact_location, region, zones, verified. Several kinds or zones are separated by spaces.
+    artefact_media_type, artefact_location, region, zones, verified, withdrawn_at. Several kinds or zones are separated
+    by spaces.
 
     \b
     Example:

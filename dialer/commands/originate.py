@@ -73,12 +73,11 @@ def _switch(name: str | None) -> Ami:
 
 def _canonical(text: str, country: str | None, option: str) -> str:
     """The number as the switch is given it; a usage error when it is none."""
-    from dialer.messages import number_fault_text
-    from dialer.numbers import NumberFault, parse
+    from dialer.numbers import NumberFault, describe, parse
 
     number = parse(text, checked_country_option(country))
     if isinstance(number, NumberFault):
-        raise typer.BadParameter(f"`{number.raw}`: {number_fault_text(number.fault, language())}", param_hint=option)
+        raise typer.BadParameter(describe(number, language()), param_hint=option)
     return number.e164
 
 

@@ -124,7 +124,7 @@ def import_file(
     errors: importing.Errors = None,
     as_json: AsJson = False,
 ) -> None:
-    """Record refusals from a file: one number a line, or CSV with the columns number, seller, at, note.
+    """Record refusals from a file: one number a line, or CSV with the columns number, seller, at, how, note.
 
     In the column seller `*` means all sellers. A row without a seller needs `--seller` or `--all-sellers`; one without
     a time counts from now.

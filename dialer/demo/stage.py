@@ -44,6 +44,7 @@ class Stage:
 @contextlib.asynccontextmanager
 async def open_stage(settings: Settings, say: Callable[[str], None]) -> AsyncIterator[Stage]:
     """Everything up for the calls; all that was started stops at the end. Raises `HeedlineError`."""
+    settings.make_home()
     folder = settings.home / "demo"
     folder.mkdir(parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as stack:
