@@ -51,12 +51,15 @@ _NO_REGION = "001"  # how the library writes "no country"
 
 _REGIONS = {str(code): regions for code, regions in COUNTRY_CODE_TO_REGION_CODE.items()}
 _NANP = "1"
+_LONGEST = 15  # digits, the country code included (ITU-T E.164, 6.1); some plans in the library allow more
 _NANP_GEOGRAPHIC = (PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
 _nanp_regions: dict[str, tuple[str, ...]] = {}  # geographic area code -> regions; at most 800 codes
 
 
 def international(digits: str) -> Number | Fault:
     """The number that `+` and these digits name, or why there is none."""
+    if len(digits) > _LONGEST:
+        return Fault.LENGTH
     code = calling_code(digits)
     if code is None:
         return Fault.COUNTRY_UNKNOWN
