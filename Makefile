@@ -50,7 +50,7 @@ soak: $(STAMP) ## long races and fault campaigns
 
 lock: ## write the lock files anew (needs uv)
 	@uv pip compile -q --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
-	  --python-version 3.11 pyproject.toml -o requirements.lock
+	  --python-version 3.11 --extra speech pyproject.toml -o requirements.lock
 	@uv pip compile -q --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 	  --python-version 3.11 --extra dev pyproject.toml -o requirements-dev.lock
 

@@ -1,0 +1,29 @@
+"""Whether what was said is a refusal: transcript -> `Heard`. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Meaning(StrEnum):
+    """What a transcript means for the callee's wish to be called."""
+
+    REFUSAL = "refusal"
+    NEAR_MISS = "near_miss"  # may be one: a person decides
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The judgement of one transcript. `phrase` is the part of the transcript that counted (empty for NOTHING), `rule`
+    the name of the pattern that matched, for evidence."""
+
+    meaning: Meaning
+    phrase: str = ""
+    rule: str = ""
+
+
+def judge(transcript: str, language: str) -> Heard:
+    """Judge a transcript in `language` (`en`, `zh`). Hostile text of any length is bounded first."""
+    raise NotImplementedError

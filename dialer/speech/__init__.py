@@ -1,0 +1,1 @@
+"""Spoken refusals: recogniser engines behind one streaming interface, and what listens with them."""
