@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
 
 from db.sql import queries
-from db.transaction import transaction
-from dialer.ports_registers import NewRefusal, RefusalRecord
+from db.transaction import transaction, translated
+from dialer.evidence.entries import canonical
+from dialer.ports_refusals import (
+    CallParty,
+    NewRefusal,
+    NewReview,
+    OpenCall,
+    RefusalRecord,
+    ReviewRecord,
+    SpeechArtefact,
+    read_artefact,
+)
 
 _SQL = queries("refusals")
+# A call that used its permit longer ago is over, whatever was seen of its end.
+_LONGEST_CALL = timedelta(hours=12)
 
 
 class RefusalStatements:
@@ -24,13 +38,81 @@ class RefusalStatements:
         row = await self._connection.fetchrow(_SQL["by_id"], id)
         return _refusal(row) if row else None
 
-    async def add_refusal(self, refusal: NewRefusal, payload: str) -> int:
-        """Records it with its evidence under the callee's lock; its id."""
+    async def add_refusal(
+        self, refusal: NewRefusal, rule: str | None, rule_version: str | None, digest: bytes, payload: str
+    ) -> tuple[int, bool, bool]:
+        """Records it with its evidence under the callee's lock: id, known before, fits what was told then."""
         r = refusal
+        row = await self._connection.fetchrow(
+            _SQL["record"],
+            r.callee,
+            r.seller,
+            r.how,
+            r.at,
+            r.call_id,
+            r.agent,
+            r.note,
+            r.attempt,
+            canonical(r.artefact.document()) if r.artefact else None,
+            rule,
+            rule_version,
+            r.receipt,
+            digest if r.receipt else None,
+            payload,
+        )
+        return row["id"], row["known"], row["fits"]
+
+    async def add_review(self, review: NewReview) -> int:
+        """A near miss that awaits a person; its id."""
+        r = review
+        artefact = canonical(r.artefact.document())
         id: int = await self._connection.fetchval(
-            _SQL["record"], r.callee, r.seller, r.how, r.at, r.call_id, r.agent, r.note, payload
+            _SQL["add_review"], r.callee, r.seller, r.at, r.call_id, r.attempt, artefact
         )
         return id
+
+    async def review(self, id: int) -> ReviewRecord | None:
+        """One near miss, locked."""
+        row = await self._connection.fetchrow(_SQL["review"], id)
+        return _review(row) if row else None
+
+    async def decide_review(self, id: int, decision: str, at: datetime, by: str, refusal_id: int | None) -> None:
+        """What a person decided."""
+        await self._connection.execute(_SQL["decide_review"], id, decision, at, by, refusal_id)
+
+
+class PostgresRefusalStore:
+    """Implements `dialer.ports_refusals.RefusalStore`."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def open_calls(self, callee: int | None, seller: str | None) -> list[OpenCall]:
+        """Calls that are out and bound by a refusal."""
+        since = datetime.now(UTC) - _LONGEST_CALL
+        with translated():
+            if callee is None:
+                rows = await self._pool.fetch(_SQL["refused_calls"], since)
+            else:
+                rows = await self._pool.fetch(_SQL["open_calls"], callee, seller, since)
+        return [OpenCall(**row) for row in rows]
+
+    async def call_party(self, attempt: int) -> CallParty | None:
+        """Who was called in an attempt."""
+        with translated():
+            row = await self._pool.fetchrow(_SQL["call_party"], attempt)
+        return CallParty(**row) if row else None
+
+    async def sellers_showing(self, number: str) -> list[str | None]:
+        """For whom a number is registered as presented."""
+        with translated():
+            return [row["code"] for row in await self._pool.fetch(_SQL["sellers_showing"], number)]
+
+    async def reviews(self, *, decided: bool = False, limit: int = 100) -> list[ReviewRecord]:
+        """Near misses, open or decided."""
+        with translated():
+            rows = await self._pool.fetch(_SQL["decided_reviews" if decided else "open_reviews"], limit)
+        return [_review(row) for row in rows]
 
 
 async def refusals_of(pool: asyncpg.Pool, callee: int) -> list[RefusalRecord]:
@@ -46,5 +128,18 @@ async def all_refusals(pool: asyncpg.Pool) -> AsyncIterator[RefusalRecord]:
 
 
 def _refusal(row: Any) -> RefusalRecord:
-    refusal = NewRefusal(row["callee"], row["seller"], row["how"], row["at"], row["call_id"], row["agent"], row["note"])
-    return RefusalRecord(row["id"], refusal, row["recorded_at"])
+    artefact = read_artefact(json.loads(row["artefact"])) if row["artefact"] else None
+    refusal = NewRefusal(
+        row["callee"], row["seller"], row["how"], row["at"], row["call_id"], row["agent"], row["note"], row["attempt"],
+        artefact, row["receipt"],
+    )  # fmt: skip
+    return RefusalRecord(row["id"], refusal, row["recorded_at"], row["rule"], row["rule_version"])
+
+
+def _review(row: Any) -> ReviewRecord:
+    artefact = read_artefact(json.loads(row["artefact"]))
+    if not isinstance(artefact, SpeechArtefact):
+        raise ValueError(f"near miss {row['id']} is none of speech")
+    review = NewReview(row["callee"], row["seller"], row["at"], artefact, row["call_id"], row["attempt"])
+    decided = (row["decision"], row["decided_at"], row["decided_by"], row["refusal_id"])
+    return ReviewRecord(row["id"], review, row["recorded_at"], *decided)

@@ -15,11 +15,11 @@ from db.refusal_store import RefusalStatements, all_refusals, refusals_of
 from db.sql import queries
 from db.transaction import transaction, translated
 from dialer.policy.facts import TrunkOrigin
+from dialer.ports_refusals import RefusalRecord
 from dialer.ports_registers import (
     ConsentRecord,
     ListRecord,
     NumberRecord,
-    RefusalRecord,
     RouteRecord,
     SellerRecord,
     Transaction,

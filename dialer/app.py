@@ -15,6 +15,7 @@ from db.embedded import EmbeddedServer, ensure_database
 from db.gate_store import PostgresGateStore
 from db.migrate import knows, migrate, newest_revision, present_revision
 from db.pool import open_pool
+from db.refusal_store import PostgresRefusalStore
 from db.register_store import PostgresRegisterStore
 from db.roles import Login, describe, ensure_service_login
 from db.scrub_store import PostgresScrubStore
@@ -202,8 +203,8 @@ class Registers:
     refusals: Refusals
 
 
-def open_registers(database: Database, by: str) -> Registers:
-    """The registers; `by` is who changes them, for evidence."""
+def open_registers(database: Database, by: str, packs: PackSet | None = None) -> Registers:
+    """The registers; `by` is who changes them, for evidence. `packs` say by which rule a refusal binds."""
     store = PostgresRegisterStore(database.pool)
     return Registers(
         store,
@@ -212,7 +213,7 @@ def open_registers(database: Database, by: str) -> Registers:
         Routes(store, clock, by),
         Lists(store, clock, by),
         Consents(store, clock, by),
-        Refusals(store, clock, by),
+        Refusals(store, clock, by, packs=packs, calls=PostgresRefusalStore(database.pool)),
     )
 
 

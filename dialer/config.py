@@ -96,6 +96,35 @@ class Egress(_Section):
     trunk: str = "carrier"
 
 
+class Speech(_Section):
+    """Listening for spoken refusals. It needs an extra for each language; without it that one is not heard, visibly.
+
+    `host` and `port` are where the switches send audio to (AudioSocket). `models` names a model folder by language, in
+    place of the default engine. `workers` threads recognise; `partials` while the callee still speaks. `max_streams` is
+    how many calls may be heard at once.
+    """
+
+    enabled: bool = True
+    host: str = "127.0.0.1"
+    port: int = Field(4574, ge=0, le=65535)
+    languages: tuple[Literal["en", "zh"], ...] = ("en",)
+    models: dict[Literal["en", "zh"], Path] = Field(default_factory=dict)
+    workers: int = Field(1, ge=1, le=64)
+    partials: bool = True
+    max_streams: int = Field(200, ge=1, le=10_000)
+
+
+class Webhooks(_Section):
+    """Telling other systems of refusals. Addresses that are not public are refused, but for `allow_networks` (CIDR).
+
+    `timeout_s` bounds one delivery; after `give_up_h` hours without success it is dead until a person asks again.
+    """
+
+    allow_networks: tuple[str, ...] = ()
+    timeout_s: float = Field(10.0, ge=0.1, le=60)
+    give_up_h: float = Field(72.0, ge=0.001, le=720)
+
+
 class Settings(_Section):
     """All settings."""
 
@@ -107,6 +136,8 @@ class Settings(_Section):
     gate: Gate = Gate()
     http: Http = Http()
     egress: Egress = Egress()
+    speech: Speech = Speech()
+    webhooks: Webhooks = Webhooks()
     language: Literal["en", "zh"] = "en"
 
     def make_home(self) -> None:
@@ -121,6 +152,16 @@ class Settings(_Section):
     def postgres_folder(self) -> Path:
         """Files of the embedded PostgreSQL."""
         return self.home / "postgres"
+
+    @property
+    def clips_folder(self) -> Path:
+        """Clips of what callees said, under their SHA-256."""
+        return self.home / "clips"
+
+    @property
+    def spool_folder(self) -> Path:
+        """Refusals that wait for the database."""
+        return self.home / "spool" / "refusals"
 
     @property
     def policy_file(self) -> Path:

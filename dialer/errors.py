@@ -10,7 +10,8 @@ HeedlineError
 ├── ConfigError        a setting is wrong
 ├── RegisterError      what was asked of a register cannot be done
 │   ├── NotRegistered      it speaks of something that is not there
-│   └── AlreadyRegistered  it would register a thing twice
+│   ├── AlreadyRegistered  it would register a thing twice
+│   └── ReceiptConflict    one receipt (idempotency key) was given to two refusals
 └── FileError          a file cannot be read or written as what it should be
 """
 
@@ -67,6 +68,10 @@ class NotRegistered(RegisterError):
 
 class AlreadyRegistered(RegisterError):
     """It would register a thing twice."""
+
+
+class ReceiptConflict(RegisterError):
+    """A receipt that names one refusal was given to another."""
 
 
 class FileError(HeedlineError):

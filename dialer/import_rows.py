@@ -20,6 +20,7 @@ from dialer.hostile import printable
 from dialer.imports import Chunk, Columns, Row, RowFault
 from dialer.numbers import Number, parse
 from dialer.policy.facts import Basis, CallKind
+from dialer.ports_refusals import WAYS
 
 ANY_SELLER = "*"
 # What a clock that runs behind may make of "now".
@@ -31,7 +32,6 @@ _SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 _SEVERAL = re.compile(r"[\s|+,]+")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _YES, _NO = frozenset({"true", "yes", "1", "y"}), frozenset({"false", "no", "0", "n"})
-WAYS = ("keyed", "spoken", "agent", "web", "api", "message", "complaint", "import", "inbound_call")
 INDUSTRIES = ("finance", "property", "health", "recruitment_tourism")
 
 

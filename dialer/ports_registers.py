@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from dialer.policy.facts import Basis, CallKind, TrunkOrigin
+from dialer.ports_refusals import NewRefusal, NewReview, RefusalRecord, ReviewRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,28 +117,6 @@ class ConsentRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class NewRefusal:
-    """A refusal to record; `seller` None: to all sellers. `how` is one of the ways that the table `refusals` knows."""
-
-    callee: int
-    seller: str | None
-    how: str
-    at: datetime
-    call_id: str | None = None
-    agent: str | None = None
-    note: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RefusalRecord:
-    """A refusal as recorded."""
-
-    id: int
-    refusal: NewRefusal
-    recorded_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class BulkCounts:
     """What became of the rows of a bulk import: `added` are new, the others were there already."""
 
@@ -200,8 +179,20 @@ class Transaction(Protocol):
 
     async def refusal(self, id: int) -> RefusalRecord | None: ...
 
-    async def add_refusal(self, refusal: NewRefusal, payload: str) -> int:
-        """Records a refusal with its evidence under the callee's lock; returns its id."""
+    async def add_refusal(
+        self, refusal: NewRefusal, rule: str | None, rule_version: str | None, digest: bytes, payload: str
+    ) -> tuple[int, bool, bool]:
+        """Records a refusal with its evidence under the callee's lock. Its id; whether its receipt was given before;
+        whether it was then the same refusal, by its `digest`. One that was is not recorded again."""
+
+    async def add_review(self, review: NewReview) -> int:
+        """The id of a near miss that awaits a person."""
+
+    async def review(self, id: int) -> ReviewRecord | None:
+        """One near miss, locked until the end of the transaction."""
+
+    async def decide_review(self, id: int, decision: str, at: datetime, by: str, refusal_id: int | None) -> None:
+        """Note what a person decided, and the refusal that this recorded."""
 
     # Loosenings of the policy.
 

@@ -1,21 +1,71 @@
 -- name: of_callee
-select r.id, r.callee, s.code as seller, r.how, r.at, r.call_id, r.agent, r.note, r.recorded_at
-from refusals r left join sellers s on s.id = r.seller_id
+select r.id, r.callee, s.code as seller, r.how, r.at, r.call_id, r.agent, r.note, r.attempt, r.artefact, r.recorded_at,
+       r.rule, r.rule_version, c.receipt
+from refusals r left join sellers s on s.id = r.seller_id left join refusal_receipts c on c.refusal_id = r.id
 where r.callee = $1
 order by r.at, r.id
 
 -- name: by_id
-select r.id, r.callee, s.code as seller, r.how, r.at, r.call_id, r.agent, r.note, r.recorded_at
-from refusals r left join sellers s on s.id = r.seller_id
+select r.id, r.callee, s.code as seller, r.how, r.at, r.call_id, r.agent, r.note, r.attempt, r.artefact, r.recorded_at,
+       r.rule, r.rule_version, c.receipt
+from refusals r left join sellers s on s.id = r.seller_id left join refusal_receipts c on c.refusal_id = r.id
 where r.id = $1
 
 -- name: all
-select r.id, r.callee, s.code as seller, r.how, r.at, r.call_id, r.agent, r.note, r.recorded_at
-from refusals r left join sellers s on s.id = r.seller_id
+select r.id, r.callee, s.code as seller, r.how, r.at, r.call_id, r.agent, r.note, r.attempt, r.artefact, r.recorded_at,
+       r.rule, r.rule_version, c.receipt
+from refusals r left join sellers s on s.id = r.seller_id left join refusal_receipts c on c.refusal_id = r.id
 order by r.id
 
 -- name: record
-select refusal_record($1, (select id from sellers where code = $2), $3, $4, $5, $6, $7, $8)
+select * from refusal_record($1, (select id from sellers where code = $2), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+                             $14)
+
+-- name: open_calls
+-- Calls that used their permit up and have no known end. Without a callee: those of whom a refusal is on record that their
+-- decision did not know.
+select a.decision_id as attempt, a.callee, s.code as seller, a.answered_at is not null as answered,
+       a.dialled_at is not null as dialled
+from attempts a left join sellers s on s.id = a.seller_id
+where a.callee = $1 and a.redeemed_at > $3 and a.ended_at is null and ($2::text is null or s.code = $2)
+
+-- name: refused_calls
+select a.decision_id as attempt, a.callee, s.code as seller, a.answered_at is not null as answered,
+       a.dialled_at is not null as dialled
+from (select * from attempts order by decision_id desc limit 200000) as a left join sellers s on s.id = a.seller_id
+where a.redeemed_at > $1 and a.ended_at is null
+  and exists (
+      select from refusals r
+      where r.callee = a.callee and (r.seller_id is null or r.seller_id = a.seller_id)
+        and not (r.id = any (coalesce(a.refusals_seen, '{}'))))
+
+-- name: call_party
+select a.decision_id as attempt, a.callee, s.code as seller, a.presented, a.at
+from attempts a left join sellers s on s.id = a.seller_id
+where a.decision_id = $1 and a.callee is not null
+
+-- name: sellers_showing
+select distinct s.code from presented_numbers p left join sellers s on s.id = p.seller_id where p.number = $1
+
+-- name: add_review
+insert into speech_reviews (callee, seller_id, at, call_id, attempt, artefact)
+values ($1, (select id from sellers where code = $2), $3, $4, $5, $6::text::jsonb)
+returning id
+
+-- name: review
+select v.*, s.code as seller from speech_reviews v left join sellers s on s.id = v.seller_id
+where v.id = $1 for update of v
+
+-- name: open_reviews
+select v.*, s.code as seller from speech_reviews v left join sellers s on s.id = v.seller_id
+where v.decision is null order by v.id limit $1
+
+-- name: decided_reviews
+select v.*, s.code as seller from speech_reviews v left join sellers s on s.id = v.seller_id
+where v.decision is not null order by v.decided_at desc, v.id desc limit $1
+
+-- name: decide_review
+update speech_reviews set decision = $2, decided_at = $3, decided_by = $4, refusal_id = $5 where id = $1
 
 -- name: bulk_table
 create temporary table incoming_refusals (callee bigint, seller text, how text, at timestamptz, note text) on commit drop

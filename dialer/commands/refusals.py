@@ -25,7 +25,7 @@ from dialer.commands.terminal import (
 )
 
 if TYPE_CHECKING:
-    from dialer.ports_registers import RefusalRecord
+    from dialer.ports_refusals import RefusalRecord
 
 app = group('Refusals: callees\' "do not call me". Only a later consent, with evidence, ends one.')
 
@@ -66,7 +66,7 @@ def add(
     """
     from dialer.app import clock
     from dialer.commands.terminal import actor
-    from dialer.ports_registers import NewRefusal
+    from dialer.ports_refusals import NewRefusal
     from dialer.registers import parsed_callee
 
     if (seller is None) != all_sellers:

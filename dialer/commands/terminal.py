@@ -86,10 +86,11 @@ def actor() -> str:
 @contextlib.asynccontextmanager
 async def opened() -> AsyncIterator[tuple[Database, Registers]]:
     """The database and the registers on it."""
-    from dialer.app import open_database, open_registers
+    from dialer.app import load_policy, open_database, open_registers
 
-    async with open_database(settings()) as database:
-        yield database, open_registers(database, actor())
+    chosen = settings()
+    async with open_database(chosen) as database:
+        yield database, open_registers(database, actor(), load_policy(chosen))
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:

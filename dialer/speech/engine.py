@@ -19,8 +19,8 @@ FRAME_BYTES: Final = 320
 class Hypothesis:
     """What an engine believes that the callee said. `start_ms` and `end_ms` are counted from the stream's first sample.
 
-    A partial (`final` false) may be taken back by a later one of the same start. `model` is the SHA-256 (hexadecimal) over
-    the model's files, `engine` their reader (`moonshine`, `whisper`, `sherpa`, `vosk`). `text` is hostile.
+    A partial (`final` false) may be taken back by a later one of the same start. `model` is the SHA-256 (hexadecimal)
+    over the model's files, `engine` their reader (`moonshine`, `whisper`, `sherpa`, `vosk`). `text` is hostile.
     """
 
     text: str

@@ -20,7 +20,7 @@ from dialer.imports import Sheet
 from dialer.numbers import Number, parse
 from dialer.permits import permit_hash
 from dialer.policy.facts import CallRequest, TrunkOrigin
-from dialer.ports_registers import NewRefusal
+from dialer.ports_refusals import NewRefusal
 from dialer.verdict import Outcome, Reason
 from tests.gate_world import (
     CHINA,

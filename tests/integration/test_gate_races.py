@@ -18,7 +18,7 @@ import pytest
 from dialer.app import Database, Registers, open_imports
 from dialer.import_rows import REFUSALS
 from dialer.imports import Sheet
-from dialer.ports_registers import NewRefusal
+from dialer.ports_refusals import NewRefusal
 from tests.gate_world import GRANTED, World, digits, furnish, place_now
 from tests.nodes import Patience, running_nodes, switch_of
 from tests.switch import Switch, allowed

@@ -15,7 +15,8 @@ from dialer.loosenings import record_loosenings
 from dialer.numbers import Number, parse
 from dialer.policy.admin import load_admin
 from dialer.policy.facts import Basis, CallKind, TrunkOrigin
-from dialer.ports_registers import Artefact, NewConsent, NewRefusal
+from dialer.ports_refusals import NewRefusal
+from dialer.ports_registers import Artefact, NewConsent
 
 BOTH = (CallKind.LIVE, CallKind.PRERECORDED)
 CALLEE = parse("+442079460123")
@@ -196,7 +197,7 @@ async def test_a_refusal_is_recorded_with_its_evidence(registers: Registers, own
     id = await registers.refusals.add(NewRefusal(DIGITS, None, "web", clock(), note="unsubscribe page"))
     kind, subject, payload = (await evidence(owner))[-1]
     assert (kind, subject, payload["seller"]) == ("refusal", id, None)
-    for statement in ("delete from refusals", "update refusals set seller_id = 1", "truncate refusals"):
+    for statement in ("delete from refusals", "update refusals set seller_id = 1", "truncate refusals cascade"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await owner.execute(statement)
 

@@ -16,10 +16,10 @@ from dialer.imports import Sheet
 from dialer.numbers import parse
 from dialer.policy.facts import TrunkOrigin
 from dialer.ports_attempts import Alarm, AttemptFacts
-from dialer.ports_registers import NewRefusal
+from dialer.ports_refusals import NewRefusal, NewReview, SpeechArtefact
 from tests.gate_world import CHINA, GRANTED, SELLER, SetClock, World, digits, furnish, open_gate, redeem
 
-APPEND_ONLY = ("decisions", "evidence", "refusals", "alarms", "suppression_imports")
+APPEND_ONLY = ("decisions", "evidence", "refusals", "refusal_receipts", "alarms", "suppression_imports")
 
 # The columns that may change; those of no other table may.
 CHANGEABLE = {
@@ -34,8 +34,13 @@ CHANGEABLE = {
     "routes": ("non_marketing", "reason", "declared_by", "declared_at"),
     "suppression_lists": ("owner", "prefixes"),
     "config_state": ("version",),
+    "speech_reviews": ("decision", "decided_at", "decided_by", "refusal_id"),
+    "api_tokens": ("revoked_at",),
+    "webhooks": ("removed_at",),
+    "webhook_deliveries": ("tries", "next_at", "delivered_at", "dead_at", "last_status", "last_error"),
 }
-DELETABLE = ("presented_numbers", "routes", "suppressed_numbers")
+SPOKEN = SpeechArtefact("please stop", "stop", "cease", 0, 900, "en", "moonshine", "00" * 32, "11" * 32)
+DELETABLE = ("presented_numbers", "routes", "suppressed_numbers", "webhook_deliveries")
 TABLES = "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm')"
 COLUMNS = (
     "select attname from pg_attribute where attrelid = $1::text::regclass and attnum > 0 and not attisdropped"
@@ -62,7 +67,16 @@ async def used(world: World, database: Database) -> int:
     facts = AttemptFacts(answer.decision, GRANTED, GRANTED, GRANTED, GRANTED, 16, 200, "ANSWER")
     assert await store.record([replace(facts, ended_at=None), facts], GRANTED) == []
     await store.raise_alarm(Alarm(GRANTED, "bypass", "PJSIP/x", "a channel without a permit"))
-    await registers.refusals.add(NewRefusal(digits(answer.callee), SELLER, "agent", GRANTED))
+    await database.pool.execute(
+        "insert into webhooks (name, url, secret, created_by)"
+        " values ('crm', 'https://crm.example/', repeat('s', 32), 'x')"
+    )
+    await database.pool.execute(
+        "insert into api_tokens (name, hash, scopes, created_by) values ('crm', sha256('t'), '{refusals:read}', 'x')"
+    )
+    await registers.refusals.add(NewRefusal(digits(answer.callee), SELLER, "agent", GRANTED, receipt="one"))
+    near_miss = NewReview(digits(answer.callee), SELLER, GRANTED, SPOKEN, attempt=answer.decision)
+    await registers.refusals.confirm(await registers.refusals.review(near_miss))
     callee = parse(await world.callee())
     await registers.consents.withdraw(callee, SELLER)  # type: ignore[arg-type] # it is a number
     for days in (2, 1):

@@ -23,7 +23,8 @@ from dialer.numbers import Number, parse
 from dialer.policy.admin import Loosening
 from dialer.policy.facts import Basis, CallKind, CallRequest, Facts, TrunkOrigin
 from dialer.ports_attempts import Alarm, AttemptFacts
-from dialer.ports_registers import BulkCounts, ListRecord, NewConsent, NewRefusal, SellerRecord, TrunkRecord
+from dialer.ports_refusals import NewRefusal
+from dialer.ports_registers import BulkCounts, ListRecord, NewConsent, SellerRecord, TrunkRecord
 from dialer.refusals import Refusals
 from dialer.registers import Lists, Routes, Sellers, Trunks
 from dialer.verdict import Reason, refuse
@@ -81,9 +82,9 @@ class Witnesses:
     async def _witness(self, _: datetime, kind: str, __: int | None, payload: str) -> None:
         self.take(kind, payload)
 
-    async def _refusal(self, _: NewRefusal, payload: str) -> int:
+    async def _refusal(self, _: NewRefusal, __: None, ___: None, ____: bytes, payload: str) -> tuple[int, bool, bool]:
         self.take("refusal", payload)
-        return 1
+        return 1, False, True
 
     @contextlib.asynccontextmanager
     async def _writer(self) -> AsyncIterator[AsyncMock]:
