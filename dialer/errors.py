@@ -8,6 +8,7 @@ HeedlineError
 ├── AmiRefused         the switch refused a login or an action
 ├── UnsafeText         a text may not be put on a wire to the switch
 ├── ConfigError        a setting is wrong
+├── SpeechError        a recogniser, its weights or its packages cannot be used
 ├── RegisterError      what was asked of a register cannot be done
 │   ├── NotRegistered      it speaks of something that is not there
 │   ├── AlreadyRegistered  it would register a thing twice
@@ -56,6 +57,10 @@ class UnsafeText(HeedlineError):
 
 class ConfigError(HeedlineError):
     """A setting is wrong; names it."""
+
+
+class SpeechError(HeedlineError):
+    """A recogniser, its weights or its packages cannot be used; names the extra, the folder or the file."""
 
 
 class RegisterError(HeedlineError):
