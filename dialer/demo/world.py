@@ -14,7 +14,8 @@ from dialer.import_rows import LISTED
 from dialer.imports import Sheet
 from dialer.numbers import Number, parse
 from dialer.policy.facts import Basis, CallKind, TrunkOrigin
-from dialer.ports_registers import Artefact, NewConsent, NewRefusal
+from dialer.ports_refusals import NewRefusal
+from dialer.ports_registers import Artefact, NewConsent
 
 SELLER, OTHER_SELLER, BY = "demo", "demo-other", "demo"
 _BOTH = (CallKind.LIVE, CallKind.PRERECORDED)
