@@ -45,9 +45,14 @@ class Stream(Protocol):
 class Engine(Protocol):
     """A loaded model for one `language` (`en` or `zh`); `name` and `model` as in `Hypothesis`."""
 
-    name: str
-    language: str
-    model: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def language(self) -> str: ...
+
+    @property
+    def model(self) -> str: ...
 
     def open(self, *, partials: bool) -> Stream:
         """A new stream; with `partials` hypotheses come while the callee still speaks."""

@@ -15,8 +15,11 @@ LANGUAGES: Final = ("en", "zh")
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """What to load. `cache` is a folder for what is made of packaged weights (`speech` in the home folder); `model_dir` a
-    folder with a model of sherpa-onnx, Vosk, or Whisper as CTranslate2 has it, instead of the packaged one."""
+    """What to load.
+
+    `cache` is a folder for what is made of packaged weights (`speech` in the home folder); `model_dir` a folder with a
+    model of sherpa-onnx, Vosk, or Whisper as CTranslate2 has it, instead of the packaged one.
+    """
 
     language: str
     cache: Path

@@ -1,4 +1,4 @@
-"""Recognisers that decode a piece as a whole, fed by voice segmentation: Moonshine, Whisper, offline models of sherpa-onnx."""
+"""Recognisers that decode a piece as a whole, fed by voice segmentation: Moonshine, Whisper, some of sherpa-onnx."""
 
 from __future__ import annotations
 
@@ -81,5 +81,5 @@ class OfflineStream:
 
 
 def printable(text: str) -> str:
-    """A recogniser's text without control and format characters, white space folded; models are files of other people."""
+    """A recogniser's text without control and format characters, white space folded; models are other people's."""
     return " ".join("".join(mark if unicodedata.category(mark)[0] != "C" else " " for mark in text).split())

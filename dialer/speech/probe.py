@@ -1,6 +1,7 @@
 """`python -m dialer.speech.probe FOLDER LANGUAGE`: load a sherpa-onnx folder and recognise a second of silence.
 
-Run by `dialer.speech.sherpa` in a process of its own, because the library ends the process on a model that it cannot read.
+Run by `dialer.speech.sherpa` in a process of its own, because the library ends the process on a model that it cannot
+read.
 """
 
 from __future__ import annotations

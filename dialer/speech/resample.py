@@ -20,7 +20,8 @@ def _half_sample_filter() -> Samples:
     """The taps that give the sample half-way between two: sinc under a Kaiser window, unity gain at 0 Hz."""
     offsets = np.arange(-_REACH, _REACH) + 0.5
     taps = np.sinc(offsets) * np.kaiser(2 * _REACH, 7.0)
-    return (taps / taps.sum()).astype(np.float32)
+    normalised: Samples = (taps / taps.sum()).astype(np.float32)
+    return normalised
 
 
 _TAPS: Final = _half_sample_filter()

@@ -1,8 +1,8 @@
 """Where a recogniser's weights are, made ready to load, and the hash that names them in evidence.
 
-Two sets come with packages of the extras: Moonshine tiny (English) and Whisper base (Mandarin). Neither package is imported:
-their code is not ours to run. What they lack is made once in a cache folder, so that an interrupted or concurrent start never
-leaves half a file.
+Two sets come with packages of the extras: Moonshine tiny (English) and Whisper base (Mandarin). Neither package is
+imported: their code is not ours to run. What they lack is made once in a cache folder, so that an interrupted or
+concurrent start never leaves half a file.
 """
 
 from __future__ import annotations
@@ -80,8 +80,10 @@ def moonshine(cache: Path) -> Moonshine:
 
 
 def whisper(cache: Path) -> Whisper:
-    """Whisper base, joined from the two installed packages. Raises `SpeechError`; one that names the file when its hash is
-    not the pinned one."""
+    """Whisper base, joined from the two installed packages.
+
+    Raises `SpeechError`; one that names the file when its hash is not the pinned one.
+    """
     parts: list[Path] = []
     for package, inside in WHISPER_PARTS:
         folder = _package_folder(package)
@@ -117,7 +119,7 @@ def tokens_text(tokenizer: bytes, file: Path) -> bytes:
 
 
 def model_hash(files: Iterable[Path]) -> str:
-    """The SHA-256 that names a model: of what `sha256sum` prints for its files, sorted by name. Raises `SpeechError`."""
+    """A model's name: the SHA-256 of what `sha256sum` prints for its files, sorted by name. Raises `SpeechError`."""
     lines = [f"{file_hash(file)}  {file.name}\n" for file in sorted(files, key=lambda file: file.name)]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
