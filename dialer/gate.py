@@ -19,6 +19,7 @@ from dialer.calls import Call, assemble, dialled_number, keys, read_call, record
 from dialer.errors import StoreUnavailable
 from dialer.evidence.entries import decision_payload, failure_payload, redemption_payload
 from dialer.hostile import printable
+from dialer.numbers import Number, NumberFault
 from dialer.permits import is_canonical, permit_hash, stranger_hash
 from dialer.policy.decide import decide, unregulated
 from dialer.policy.facts import CallRequest, Facts, PastAttempt
@@ -41,6 +42,7 @@ PERMIT_LIFE = timedelta(seconds=30)
 CLOCK_TOLERANCE = timedelta(seconds=2)
 # A batch that takes longer than this waits for something, and the next one should not wait with it.
 _SLOW_BATCH_S = 0.03
+_SPOOLED = "core.refusal_spooled"
 # So many attempts are read of one callee, the newest; with more, a cap might be reached by those that are not read.
 MOST_ATTEMPTS = 1000
 
@@ -63,6 +65,11 @@ class Answer:
 UNAVAILABLE = Answer(refuse(Reason.GATE_UNAVAILABLE, "core.fail_closed"))
 
 
+def nobody(_: int) -> bool:
+    """No callee is withheld: a node that keeps no refusals of its own."""
+    return False
+
+
 @dataclass(slots=True)
 class GateStats:
     """Counters since the start."""
@@ -82,7 +89,8 @@ class Gate:
     is how many batches may be under way at once: one takes all calls that came while the last was at work, and another
     begins only when that one is slow (it waits for a lock or for the disk) or full. `max_batch` 1 makes one transaction
     a call (for comparison). `latest` is what the store knows of the time: before it nothing is allowed
-    that a rule about time binds.
+    that a rule about time binds. `withheld` says of a callee (E.164 digits) whether a refusal of his is kept on this
+    node and not yet in the store: then nothing is allowed to him, nor is a permit for him taken.
     """
 
     def __init__(
@@ -96,11 +104,13 @@ class Gate:
         workers: int = 4,
         new_token: Callable[[], bytes] = lambda: secrets.token_bytes(16),
         latest: LatestDecision | None = None,
+        withheld: Callable[[int], bool] = nobody,
     ) -> None:
         self.packs = packs
         self.stats = GateStats()
         self._store, self._clock, self._new_token = store, clock, new_token
         self._patience_s, self._max_batch, self._workers = patience_s, max_batch, workers
+        self._withheld = withheld
         self._latest, self._accepted = (latest.at, latest.accepted) if latest else (None, 0)
         self._configuration = Configuration(version=0)
         self._pending: deque[tuple[CallRequest, asyncio.Future[Answer]]] = deque()
@@ -138,7 +148,7 @@ class Gate:
 
         ALLOW when it was issued for exactly this callee and presented number (canonical texts, as the permit's answer
         gave them), is in time and unused, and no refusal and no withdrawal has come since. What is no permit at all is
-        refused too, and kept as evidence.
+        refused too, and kept as evidence; so is a permit whose callee is withheld, unused.
         """
         rejected = Answer(refuse(Reason.PERMIT_INVALID, "core.permit"))
         try:
@@ -148,14 +158,19 @@ class Gate:
         readable = is_canonical(callee) and (not presented or is_canonical(presented))
         if not readable:
             digest, callee, presented = stranger_hash(permit), printable(callee), printable(presented)
+        withheld = readable and self._withholds(callee)
+        if withheld:
+            digest = stranger_hash(permit)
         try:
             async with asyncio.timeout(self._patience_s):
-                payload = redemption_payload(digest, callee, presented, by)
+                payload = redemption_payload(digest, callee, presented, by, withheld=withheld)
                 decision = await self._store.redeem(digest, callee, presented, printable(by), self._clock(), payload)
         except (StoreUnavailable, TimeoutError) as error:
             self.stats.failed += 1
             self._report(str(error) or "the database did not answer in time")
             return UNAVAILABLE
+        if withheld or self._withholds(callee):  # a refusal may have been kept while the store was asked
+            return Answer(refuse(Reason.REFUSED, _SPOOLED))
         if decision is None:
             return rejected
         self.stats.redeemed += 1
@@ -324,7 +339,13 @@ class Gate:
         if verdict.outcome is Outcome.ALLOW and len(facts.attempts) >= MOST_ATTEMPTS and unregulated(facts) is None:
             detail = f"{MOST_ATTEMPTS} attempts or more on record"
             return refuse(Reason.CAP_REACHED, "core.attempts", detail, verdict.rule_version)
+        if verdict.outcome is Outcome.ALLOW and self._withholds(facts.callee) and unregulated(facts) is None:
+            return refuse(Reason.REFUSED, _SPOOLED, "kept on this node, not yet recorded", verdict.rule_version)
         return verdict
+
+    def _withholds(self, callee: Number | NumberFault | str) -> bool:
+        number = callee.e164 if isinstance(callee, Number) else callee
+        return isinstance(number, str) and number.startswith("+") and self._withheld(int(number[1:]))
 
     def _count(self, made: list[tuple[DecisionRow, str | None]]) -> None:
         self.stats.batches += 1

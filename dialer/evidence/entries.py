@@ -64,17 +64,16 @@ def _decision(request: CallRequest, facts: dict[str, Any] | None, verdict: Verdi
     )
 
 
-def redemption_payload(permit_hash: bytes, callee: str, presented: str, by: str) -> str:
-    """One use of a permit, or one that was turned away."""
-    return canonical(
-        {
-            "kind": "permit",
-            "permit_hash": permit_hash.hex(),
-            "callee": callee,
-            "presented": printable(presented),
-            "by": printable(by),
-        }
-    )
+def redemption_payload(permit_hash: bytes, callee: str, presented: str, by: str, *, withheld: bool = False) -> str:
+    """One use of a permit, or one that was turned away; `withheld`: for a refusal that is not in the store yet."""
+    entry: dict[str, Any] = {
+        "kind": "permit",
+        "permit_hash": permit_hash.hex(),
+        "callee": callee,
+        "presented": printable(presented),
+        "by": printable(by),
+    }
+    return canonical({**entry, "withheld": "core.refusal_spooled"} if withheld else entry)
 
 
 def _facts(facts: Facts) -> dict[str, Any]:
