@@ -108,7 +108,7 @@ class Speech(_Section):
     host: str = "127.0.0.1"
     port: int = Field(4574, ge=0, le=65535)
     languages: tuple[Literal["en", "zh"], ...] = ("en",)
-    models: dict[Literal["en", "zh"], Path] = Field(default_factory=dict)
+    models: dict[Literal["en", "zh"], Path] = {}
     workers: int = Field(1, ge=1, le=64)
     partials: bool = True
     max_streams: int = Field(200, ge=1, le=10_000)

@@ -23,7 +23,7 @@ from dialer.numbers import Number, parse
 from dialer.policy.admin import Loosening
 from dialer.policy.facts import Basis, CallKind, CallRequest, Facts, TrunkOrigin
 from dialer.ports_attempts import Alarm, AttemptFacts
-from dialer.ports_refusals import NewRefusal
+from dialer.ports_refusals import NewRefusal, NewReview, ReviewRecord, SpeechArtefact
 from dialer.ports_registers import BulkCounts, ListRecord, NewConsent, SellerRecord, TrunkRecord
 from dialer.refusals import Refusals
 from dialer.registers import Lists, Routes, Sellers, Trunks
@@ -31,6 +31,7 @@ from dialer.verdict import Reason, refuse
 
 NOW = datetime(2026, 3, 4, 4, tzinfo=UTC)
 _CALLEE = 442079460110
+_SPOKEN = SpeechArtefact("please stop", "stop", "cease", 0, 900, "en", "moonshine", "00" * 32, "11" * 32)
 _SELLER = SellerRecord(1, "acme", "Acme Ltd", "", False, NOW)
 _TRUNK = TrunkRecord(1, "carrier", "GB", TrunkOrigin.DOMESTIC, NOW)
 _LIST = ListRecord(1, "mine", "me", ("+44",), None, None, None, None, None)
@@ -127,7 +128,10 @@ async def _people(store: Any) -> None:
         NewConsent(_CALLEE, "acme", "marketing", Basis.WRITTEN, (CallKind.LIVE,), NOW)
     )
     await Consents(store, lambda: NOW, "test").withdraw(callee, "acme")
-    await Refusals(store, lambda: NOW, "test").add(NewRefusal(_CALLEE, "acme", "agent", NOW))
+    refusals = Refusals(store, lambda: NOW, "test")
+    await refusals.add(NewRefusal(_CALLEE, "acme", "agent", NOW))
+    store.transaction_mock.review.return_value = ReviewRecord(1, NewReview(_CALLEE, "acme", NOW, _SPOKEN), NOW)
+    await refusals.dismiss(1)
 
 
 async def _imports(store: Any) -> None:
