@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from agi.ami import Ami, Event
@@ -29,6 +29,15 @@ _REMEMBERED = 4096
 _RINGING, _UP = "5", "6"
 
 
+@dataclass(frozen=True, slots=True)
+class LiveLeg:
+    """A called channel that is there now, by its unique id, and whose attempt it is."""
+
+    attempt: int
+    unique_id: str
+    answered: bool
+
+
 @dataclass(slots=True)
 class _Leg:
     """A channel. `facts.attempt` is 0 as long as it is no attempt's; `over` once it was hung up."""
@@ -40,6 +49,10 @@ class _Leg:
     def followed(self) -> bool:
         return self.facts.attempt != 0 and not self.over
 
+    def live(self, unique_id: str) -> LiveLeg:
+        """It, for others."""
+        return LiveLeg(self.facts.attempt, unique_id, self.facts.answered_at is not None)
+
 
 class Follower:
     """Follows one switch from construction until `close`."""
@@ -49,6 +62,7 @@ class Follower:
         self._attempts, self._clock = attempts, clock
         self._followed: dict[str, _Leg] = {}
         self._others: OrderedDict[str, _Leg] = OrderedDict()
+        self._dialled_hooks: list[Callable[[LiveLeg], None]] = []
         self._off = ami.on(_EVENTS, self.handle)
         ami.on_connected(self.resynchronise)
 
@@ -82,6 +96,14 @@ class Follower:
                 log.warning("`%s`: an attempt ended while the connection was down", self.ami.name)
                 self._over(unique_id, None)
 
+    def on_dialled(self, hook: Callable[[LiveLeg], None]) -> None:
+        """Call `hook` with each leg that is about to be dialled; it must not block."""
+        self._dialled_hooks.append(hook)
+
+    def legs(self, attempts: Collection[int]) -> list[LiveLeg]:
+        """The legs of these attempts that are there now, as far as this switch has told."""
+        return [leg.live(unique_id) for unique_id, leg in self._followed.items() if leg.facts.attempt in attempts]
+
     async def live_numbers(self) -> frozenset[str]:
         """Every number, without its plus, that is on a channel of this switch now. Raises like `resynchronise`."""
         headers = ("CallerIDNum", "ConnectedLineNum", "Exten")
@@ -100,6 +122,10 @@ class Follower:
         else:
             seen = replace(seen, cause=q850(event.get("Cause")), sip_status=final_status(event.get("Status")))
         self._bind(unique_id, seen)
+        if kind == "HeedlineDial" and unique_id in self._followed:
+            live = self._followed[unique_id].live(unique_id)
+            for hook in self._dialled_hooks:
+                hook(live)
 
     def _bind(self, unique_id: str, seen: AttemptFacts) -> None:
         """This channel is that attempt's; what was seen of it before counts now."""
