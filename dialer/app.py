@@ -19,6 +19,7 @@ from db.refusal_store import PostgresRefusalStore
 from db.register_store import PostgresRegisterStore
 from db.roles import Login, describe, ensure_service_login
 from db.scrub_store import PostgresScrubStore
+from db.token_store import PostgresTokenStore
 from dialer.bulk import Imports, Validator, validate_here
 from dialer.config import Ami, Settings
 from dialer.consents import Consents
@@ -31,6 +32,7 @@ from dialer.policy.pack import PackSet, load_packs
 from dialer.refusals import Refusals
 from dialer.registers import Lists, Routes, Sellers, Trunks
 from dialer.scrub import Scrubber
+from dialer.tokens import Tokens
 
 
 def clock() -> datetime:
@@ -215,6 +217,11 @@ def open_registers(database: Database, by: str, packs: PackSet | None = None) ->
         Consents(store, clock, by),
         Refusals(store, clock, by, packs=packs, calls=PostgresRefusalStore(database.pool)),
     )
+
+
+def open_tokens(database: Database, by: str) -> Tokens:
+    """The HTTP API's tokens; `by` is who changes them, for evidence."""
+    return Tokens(PostgresTokenStore(database.pool), clock, by)
 
 
 def open_imports(

@@ -29,6 +29,7 @@ from dialer.commands import (
     sellers,
     serve,
     status,
+    tokens,
     trunks,
 )
 from dialer.commands.terminal import choose_language, language
@@ -41,6 +42,7 @@ GROUPS: dict[str, typer.Typer] = {
     "consent": consents.app,
     "refusal": refusals.app,
     "list": lists.app,
+    "token": tokens.app,
     "policy": policy.app,
     "clock": clock.app,
     "pbx": pbx.app,
@@ -57,6 +59,7 @@ app = typer.Typer(
 )
 app.command("check")(check.check)
 app.command("originate")(originate.originate)
+app.command("refuse")(refusals.add)
 app.command("doctor")(doctor.doctor)
 app.command("serve")(serve.serve)
 app.command("status")(status.status)
