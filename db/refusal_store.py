@@ -108,6 +108,13 @@ class PostgresRefusalStore:
         with translated():
             return [row["code"] for row in await self._pool.fetch(_SQL["sellers_showing"], number)]
 
+    async def page(self, callee: int, seller: str | None, after: int, limit: int) -> list[RefusalRecord]:
+        """At most `limit` refusals of a callee with ids above `after`, in the order of recording: to a seller or
+        (None) to whomsoever."""
+        with translated():
+            rows = await self._pool.fetch(_SQL["page"], callee, seller, after, limit)
+        return [_refusal(row) for row in rows]
+
     async def reviews(self, *, decided: bool = False, limit: int = 100) -> list[ReviewRecord]:
         """Near misses, open or decided."""
         with translated():

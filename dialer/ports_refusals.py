@@ -68,11 +68,13 @@ class FormArtefact:
 
 @dataclass(frozen=True, slots=True)
 class RequestArtefact:
-    """A request to the HTTP API: its token's name, its idempotency key, the SHA-256 (hexadecimal) of its body."""
+    """A request to the HTTP API: its token's name, its idempotency key, the SHA-256 (hexadecimal) of its body, and what
+    it named as its proof."""
 
     token: str
     idempotency_key: str
     sha256: str
+    form: FormArtefact | None = None
 
     def document(self) -> dict[str, Any]:
         """Canonical plain data; `kind` names the type."""
@@ -97,7 +99,8 @@ def read_artefact(document: dict[str, Any] | None) -> RefusalArtefact | None:
             case "form":
                 return FormArtefact(**fields)
             case "request":
-                return RequestArtefact(**fields)
+                form = fields.pop("form", None)
+                return RequestArtefact(**fields, form=form and FormArtefact(**form))
     except (KeyError, TypeError) as error:
         raise ValueError(f"an artefact of kind `{kind}` has other fields") from error
     raise ValueError(f"`{kind}` is no kind of artefact")

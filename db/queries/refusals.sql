@@ -5,6 +5,13 @@ from refusals r left join sellers s on s.id = r.seller_id left join refusal_rece
 where r.callee = $1
 order by r.at, r.id
 
+-- name: page
+select r.id, r.callee, s.code as seller, r.how, r.at, r.call_id, r.agent, r.note, r.attempt, r.artefact, r.recorded_at,
+       r.rule, r.rule_version, c.receipt
+from refusals r left join sellers s on s.id = r.seller_id left join refusal_receipts c on c.refusal_id = r.id
+where r.callee = $1 and ($2::text is null or s.code = $2) and r.id > $3
+order by r.id limit $4
+
 -- name: by_id
 select r.id, r.callee, s.code as seller, r.how, r.at, r.call_id, r.agent, r.note, r.attempt, r.artefact, r.recorded_at,
        r.rule, r.rule_version, c.receipt

@@ -16,6 +16,7 @@ create table refusal_receipts (
     refusal_id bigint not null,
     recorded_at timestamptz not null default clock_timestamp()
 );
+create unique index refusal_receipts_refusal on refusal_receipts (refusal_id);
 
 -- Spoken words that may be a refusal: a person decides. `refusal_id` is the refusal that the decision recorded.
 create table speech_reviews (
