@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,6 +26,10 @@ from dialer.ports_refusals import (
 _SQL = queries("refusals")
 # A call that used its permit longer ago is over, whatever was seen of its end.
 _LONGEST_CALL = timedelta(hours=12)
+# A phone that rings so long was called after the refusal, and the gate knew it or will.
+_LONGEST_RINGING = timedelta(hours=1)
+# From the redemption of a permit to the INVITE pass some milliseconds in the switch.
+_LEAVES_WITHIN = timedelta(seconds=0.25)
 
 
 class RefusalStatements:
@@ -87,15 +91,25 @@ class PostgresRefusalStore:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
-    async def open_calls(self, callee: int | None, seller: str | None) -> list[OpenCall]:
+    async def refused_calls(self, callees: Collection[int] | None) -> list[OpenCall]:
         """Calls that are out and bound by a refusal."""
-        since = datetime.now(UTC) - _LONGEST_CALL
+        now = datetime.now(UTC)
+        instants = (now - _LONGEST_CALL, now - _LEAVES_WITHIN)
         with translated():
-            if callee is None:
-                rows = await self._pool.fetch(_SQL["refused_calls"], since)
+            if callees is None:
+                rows = await self._pool.fetch(_SQL["all_refused_calls"], *instants)
             else:
-                rows = await self._pool.fetch(_SQL["open_calls"], callee, seller, since)
+                rows = await self._pool.fetch(_SQL["refused_calls"], list(callees), *instants)
         return [OpenCall(**row) for row in rows]
+
+    async def refused_parties(self, parties: Collection[tuple[int, str]]) -> set[tuple[int, str]]:
+        """Those between whom a new refusal stands."""
+        callees, sellers = [callee for callee, _ in parties], [seller for _, seller in parties]
+        with translated():
+            rows = await self._pool.fetch(
+                _SQL["refused_parties"], callees, sellers, datetime.now(UTC) - _LONGEST_RINGING
+            )
+        return {(row["callee"], row["seller"]) for row in rows}
 
     async def call_party(self, attempt: int) -> CallParty | None:
         """Who was called in an attempt."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -148,11 +149,12 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class OpenCall:
-    """A call that went out and is not known to have ended. `seller` is the seller's code."""
+    """A call that used its permit and is not known to have ended. `seller` is the seller's code; None: none that is
+    registered. `dialled`: it has left its switch, or never will."""
 
     attempt: int
     callee: int
-    seller: str
+    seller: str | None
     answered: bool
     dialled: bool
 
@@ -196,9 +198,12 @@ class ReviewRecord:
 class RefusalStore(Protocol):
     """What refusals ask of their store beyond a register's transaction. Each method raises `StoreUnavailable`."""
 
-    async def open_calls(self, callee: int | None, seller: str | None) -> list[OpenCall]:
-        """Calls that went out and have no end: of a callee or (None) of all who refused while being called, and of a
-        seller or (None) of all. Each is bound by a refusal that it did not know at its decision."""
+    async def refused_calls(self, callees: Collection[int] | None) -> list[OpenCall]:
+        """Calls that went out, have no end, and are bound by a refusal that they did not know at their decision: of
+        these callees, or (None) of all. Calls that the marketing rules do not concern are not among them."""
+
+    async def refused_parties(self, parties: Collection[tuple[int, str]]) -> set[tuple[int, str]]:
+        """Of these callees with sellers' codes, those between whom a refusal of late stands that no consent lifts."""
 
     async def call_party(self, attempt: int) -> CallParty | None:
         """Who was called in an attempt; None: there is no such attempt, or its callee is no E.164 number."""

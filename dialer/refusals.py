@@ -165,7 +165,7 @@ class Refusals(Register):
             return
         until = monotonic() + _SETTLE_S
         try:
-            while any(not call.dialled for call in await self._calls.open_calls(refusal.callee, refusal.seller)):
+            while any(not call.dialled for call in await self._calls.refused_calls((refusal.callee,))):
                 if monotonic() >= until:
                     return
                 await asyncio.sleep(_LOOK_S)

@@ -28,23 +28,42 @@ order by r.id
 select * from refusal_record($1, (select id from sellers where code = $2), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
                              $14)
 
--- name: open_calls
--- Calls that used their permit up and have no known end. Without a callee: those of whom a refusal is on record that their
--- decision did not know.
-select a.decision_id as attempt, a.callee, s.code as seller, a.answered_at is not null as answered,
-       a.dialled_at is not null as dialled
-from attempts a left join sellers s on s.id = a.seller_id
-where a.callee = $1 and a.redeemed_at > $3 and a.ended_at is null and ($2::text is null or s.code = $2)
-
 -- name: refused_calls
+-- Calls that used their permit up, have no known end, and are bound by a refusal that their decision did not know; a call
+-- that the marketing rules do not concern is bound by none. It has left its switch (`dialled`) when it was seen to, or when
+-- its permit was used before $3.
 select a.decision_id as attempt, a.callee, s.code as seller, a.answered_at is not null as answered,
-       a.dialled_at is not null as dialled
+       coalesce(a.dialled_at >= a.redeemed_at, false) or a.redeemed_at < $3 as dialled
+from attempts a left join sellers s on s.id = a.seller_id
+where a.callee = any ($1::bigint[]) and a.redeemed_at > $2 and a.ended_at is null
+  and exists (
+      select from refusals r
+      where r.callee = a.callee and (r.seller_id is null or r.seller_id = a.seller_id)
+        and not (r.id = any (coalesce(a.refusals_seen, '{}'))))
+  and not exists (
+      select from decisions d where d.id = a.decision_id and d.reasons && array['NON_MARKETING', 'EMERGENCY'])
+
+-- name: all_refused_calls
+-- The same of all callees; of a call with so many after it the end was missed.
+select a.decision_id as attempt, a.callee, s.code as seller, a.answered_at is not null as answered,
+       coalesce(a.dialled_at >= a.redeemed_at, false) or a.redeemed_at < $2 as dialled
 from (select * from attempts order by decision_id desc limit 200000) as a left join sellers s on s.id = a.seller_id
 where a.redeemed_at > $1 and a.ended_at is null
   and exists (
       select from refusals r
       where r.callee = a.callee and (r.seller_id is null or r.seller_id = a.seller_id)
         and not (r.id = any (coalesce(a.refusals_seen, '{}'))))
+  and not exists (
+      select from decisions d where d.id = a.decision_id and d.reasons && array['NON_MARKETING', 'EMERGENCY'])
+
+-- name: refused_parties
+-- Of these callees and sellers those between whom a refusal stands that was recorded after $3.
+select distinct p.callee, p.seller
+from unnest($1::bigint[], $2::text[]) as p (callee, seller) left join sellers s on s.code = p.seller
+join refusals r on r.callee = p.callee and (r.seller_id is null or r.seller_id = s.id)
+where r.recorded_at > $3
+  and not exists (
+      select from consents c where c.callee = r.callee and c.seller_id = s.id and c.lifts = r.id and c.withdrawn_at is null)
 
 -- name: call_party
 select a.decision_id as attempt, a.callee, s.code as seller, a.presented, a.at
