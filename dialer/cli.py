@@ -28,6 +28,7 @@ from dialer.commands import (
     routes,
     sellers,
     serve,
+    speech,
     status,
     tokens,
     trunks,
@@ -45,6 +46,7 @@ GROUPS: dict[str, typer.Typer] = {
     "token": tokens.app,
     "policy": policy.app,
     "clock": clock.app,
+    "speech": speech.app,
     "pbx": pbx.app,
     "db": database.app,
 }

@@ -26,6 +26,9 @@ NO_SPEECH: Final = 0.6
 UNLIKELY: Final = -1.5
 """A text of a lower mean log probability, where the model itself doubts that someone spoke, is imagined."""
 
+BEAM: Final = 5
+"""A fifth fewer wrong syllables than greedy search, for a twentieth more time: the encoder is what costs."""
+
 TOKENS_A_SECOND: Final = 8
 SPARE_TOKENS: Final = 8
 
@@ -95,7 +98,7 @@ class _Reader:
         result = self._loaded.generate(
             features,
             [self._prompt],
-            beam_size=1,
+            beam_size=BEAM,
             max_length=len(self._prompt) + longest,
             return_scores=True,
             return_no_speech_prob=True,
