@@ -105,16 +105,12 @@ def tokens_text(tokenizer: bytes, file: Path) -> bytes:
     lines: list[bytes] = []
     at = 0
     while at < len(tokenizer):
-        length = tokenizer[at]
-        at += 1
-        if length >= 128:
-            length += (tokenizer[at] if at < len(tokenizer) else 0) * 128 - 128
-            at += 1
-        token = tokenizer[at : at + length]
-        if len(token) != length:
+        head = 1 if tokenizer[at] < 128 else 2
+        length = tokenizer[at] if head == 1 else tokenizer[at] - 128 + 128 * int.from_bytes(tokenizer[at + 1 : at + 2])
+        if at + head + length > len(tokenizer):
             raise SpeechError(f"`{file}` ends within a token", "install the package again")
-        lines.append(b"%s %d\n" % (base64.b64encode(token), len(lines)))
-        at += length
+        at += head + length
+        lines.append(b"%s %d\n" % (base64.b64encode(tokenizer[at - length : at]), len(lines)))
     return b"".join(lines)
 
 
