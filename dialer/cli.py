@@ -32,6 +32,7 @@ from dialer.commands import (
     status,
     tokens,
     trunks,
+    webhooks,
 )
 from dialer.commands.terminal import choose_language, language
 from dialer.errors import HeedlineError
@@ -44,6 +45,7 @@ GROUPS: dict[str, typer.Typer] = {
     "refusal": refusals.app,
     "list": lists.app,
     "token": tokens.app,
+    "webhook": webhooks.app,
     "policy": policy.app,
     "clock": clock.app,
     "speech": speech.app,

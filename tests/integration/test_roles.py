@@ -37,7 +37,9 @@ CHANGEABLE = {
     "speech_reviews": ("decision", "decided_at", "decided_by", "refusal_id"),
     "api_tokens": ("revoked_at",),
     "webhooks": ("removed_at",),
-    "webhook_deliveries": ("tries", "next_at", "delivered_at", "dead_at", "last_status", "last_error"),
+    "webhook_deliveries": (
+        *("trying_since", "tries", "next_at", "delivered_at", "dead_at", "last_status", "last_error"),
+    ),
 }
 SPOKEN = SpeechArtefact("please stop", "stop", "cease", 0, 900, "en", "moonshine", "00" * 32, "11" * 32)
 DELETABLE = ("presented_numbers", "routes", "suppressed_numbers", "webhook_deliveries")

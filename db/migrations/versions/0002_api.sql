@@ -27,11 +27,13 @@ create table webhooks (
 create unique index webhooks_name on webhooks (name) where removed_at is null;
 
 -- One row a webhook and refusal, written in the transaction that records the refusal. Dead: given up, until a person asks again.
+-- `trying_since`: when its time began, at first when it was written, then when a person asked again.
 create table webhook_deliveries (
     id bigint generated always as identity primary key,
     webhook_id integer not null references webhooks,
     refusal_id bigint not null,
     created_at timestamptz not null default clock_timestamp(),
+    trying_since timestamptz not null default clock_timestamp(),
     tries integer not null default 0,
     next_at timestamptz not null default clock_timestamp(),
     delivered_at timestamptz,
@@ -41,7 +43,7 @@ create table webhook_deliveries (
     unique (webhook_id, refusal_id),
     check (delivered_at is null or dead_at is null)
 );
-create index webhook_deliveries_due on webhook_deliveries (next_at) where delivered_at is null and dead_at is null;
+create index webhook_deliveries_due on webhook_deliveries (webhook_id, next_at) where delivered_at is null and dead_at is null;
 create index webhook_deliveries_dead on webhook_deliveries (webhook_id, id) where dead_at is not null;
 
 create function refusals_told() returns trigger language plpgsql as $$
@@ -62,4 +64,4 @@ create trigger told after insert on refusals referencing new table as added
 grant select, insert on api_tokens, webhooks, webhook_deliveries to heedline_service;
 grant update (revoked_at) on api_tokens to heedline_service;
 grant update (removed_at) on webhooks to heedline_service;
-grant update (tries, next_at, delivered_at, dead_at, last_status, last_error), delete on webhook_deliveries to heedline_service;
+grant update (trying_since, tries, next_at, delivered_at, dead_at, last_status, last_error), delete on webhook_deliveries to heedline_service;
