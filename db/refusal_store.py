@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Collection
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from typing import Any
 
 import asyncpg
 
+from db.pool import lent
 from db.sql import queries
 from db.transaction import transaction, translated
 from dialer.evidence.entries import canonical
@@ -26,6 +28,8 @@ from dialer.ports_refusals import (
 _SQL = queries("refusals")
 # A call that used its permit longer ago is over, whatever was seen of its end.
 _LONGEST_CALL = timedelta(hours=12)
+# A call that rings cannot wait for a database that hangs.
+_PATIENCE_S = 5.0
 # A phone that rings so long was called after the refusal, and the gate knew it or will.
 _LONGEST_RINGING = timedelta(hours=1)
 # From the redemption of a permit to the INVITE pass some milliseconds in the switch.
@@ -96,10 +100,11 @@ class PostgresRefusalStore:
         now = datetime.now(UTC)
         instants = (now - _LONGEST_CALL, now - _LEAVES_WITHIN)
         with translated():
-            if callees is None:
-                rows = await self._pool.fetch(_SQL["all_refused_calls"], *instants)
-            else:
-                rows = await self._pool.fetch(_SQL["refused_calls"], list(callees), *instants)
+            async with asyncio.timeout(_PATIENCE_S), lent(self._pool) as connection:
+                if callees is None:
+                    rows = await connection.fetch(_SQL["all_refused_calls"], *instants)
+                else:
+                    rows = await connection.fetch(_SQL["refused_calls"], list(callees), *instants)
         return [OpenCall(**row) for row in rows]
 
     async def refused_parties(self, parties: Collection[tuple[int, str]]) -> set[tuple[int, str]]:

@@ -20,6 +20,7 @@ from aiohttp import web
 
 from agi.alarm import TrunkWatch
 from agi.ami import Ami
+from agi.effects import RefusalEffects
 from agi.egress import egress
 from agi.follow import Follower, close_orphans
 from agi.outbound import outbound
@@ -27,9 +28,11 @@ from agi.server import Limits, RunningServer, serve
 from db.attempt_store import PostgresAttemptStore
 from db.gate_store import current_configuration
 from db.leader import PostgresLeader
+from db.listen import Listener
 from db.pool import lent
+from db.refusal_store import PostgresRefusalStore
 from db.register_store import PostgresRegisterStore
-from dialer.app import Database, ami_address, clock, open_database, open_gate
+from dialer.app import Database, ami_address, clock, open_database, open_gate, open_registers
 from dialer.attempts import AttemptLog
 from dialer.config import Settings
 from dialer.errors import ConfigError, StoreUnavailable
@@ -62,7 +65,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         database = await stack.enter_async_context(open_database(settings))
         gate = await stack.enter_async_context(open_gate(settings, database))
         await record_loosenings(gate.packs.loosenings, PostgresRegisterStore(database.pool), clock, "service")
-        amis = await _follow_switches(settings, database, stack)
+        amis = await _follow_switches(settings, database, gate, stack)
         await stack.enter_async_context(run_jobs(PostgresLeader(database.dsn), _jobs(gate, database)))
         agi = await _listen(settings, gate)
         stack.push_async_callback(agi.close)
@@ -84,8 +87,10 @@ async def _listen(settings: Settings, gate: Gate) -> RunningServer:
         ) from error
 
 
-async def _follow_switches(settings: Settings, database: Database, stack: contextlib.AsyncExitStack) -> tuple[Ami, ...]:
-    """Connect to every configured switch: attempts are followed, trunks are watched."""
+async def _follow_switches(
+    settings: Settings, database: Database, gate: Gate, stack: contextlib.AsyncExitStack
+) -> tuple[Ami, ...]:
+    """Connect to every configured switch: attempts are followed, refused ones are cut, trunks are watched."""
     store = PostgresAttemptStore(database.pool)
     attempts = await stack.enter_async_context(AttemptLog(store, clock))
     amis: list[Ami] = []
@@ -95,11 +100,27 @@ async def _follow_switches(settings: Settings, database: Database, stack: contex
         followers.append(Follower(ami, attempts, clock))
         watch = TrunkWatch(ami, switch.trunks, store, clock)
         stack.push_async_callback(watch.close)
-        amis.append(await stack.enter_async_context(ami))
+        amis.append(ami)
+    if followers:
+        await stack.enter_async_context(_effects(followers, database, gate))
+    for ami in amis:  # when all that listens to it is there
+        await stack.enter_async_context(ami)
     if followers:
         sweep = asyncio.create_task(_sweep_orphans(followers, attempts))
         stack.push_async_callback(_cancelled, sweep)
     return tuple(amis)
+
+
+@contextlib.asynccontextmanager
+async def _effects(followers: list[Follower], database: Database, gate: Gate) -> AsyncIterator[None]:
+    """Whoever records a refusal, on whichever node: the calls that it binds are cut on these switches."""
+    conduct = open_registers(database, "service", gate.packs).refusals.conduct
+    calls, alarms = PostgresRefusalStore(database.pool), PostgresAttemptStore(database.pool)
+    async with (
+        RefusalEffects(followers, calls, conduct, alarms, clock) as effects,
+        Listener(database.dsn, {"heedline_refusal": effects.refused}),
+    ):
+        yield
 
 
 async def _sweep_orphans(followers: list[Follower], attempts: AttemptLog) -> None:
