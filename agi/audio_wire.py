@@ -246,7 +246,7 @@ class AudioStream(asyncio.Protocol):
             return
         self._session = session
         self._counted_at = self._loop.time()
-        self._set_timer(self._counted_at + _PULSE_S, self._pulse)
+        self._pulse()  # at once: a channel that waits for its first audio goes on by it
         if not self._desk.told(lambda: session.begun(self)):
             self.cut(Outcome.FAULT)
 

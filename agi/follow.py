@@ -44,6 +44,7 @@ class _Leg:
 
     facts: AttemptFacts
     over: bool = False
+    answer_told: bool = False
 
     @property
     def followed(self) -> bool:
@@ -63,6 +64,7 @@ class Follower:
         self._followed: dict[str, _Leg] = {}
         self._others: OrderedDict[str, _Leg] = OrderedDict()
         self._dialled_hooks: list[Callable[[LiveLeg], None]] = []
+        self._answered_hooks: list[Callable[[LiveLeg], None]] = []
         self._off = ami.on(_EVENTS, self.handle)
         ami.on_connected(self.resynchronise)
 
@@ -100,6 +102,10 @@ class Follower:
         """Call `hook` with each leg that is about to be dialled; it must not block."""
         self._dialled_hooks.append(hook)
 
+    def on_answered(self, hook: Callable[[LiveLeg], None]) -> None:
+        """Call `hook` once with each leg that has been answered; it must not block."""
+        self._answered_hooks.append(hook)
+
     def legs(self, attempts: Collection[int]) -> list[LiveLeg]:
         """The legs of these attempts that are there now, as far as this switch has told."""
         return [leg.live(unique_id) for unique_id, leg in self._followed.items() if leg.facts.attempt in attempts]
@@ -135,12 +141,21 @@ class Follower:
             self._others.pop(unique_id, None)
             self._followed[unique_id] = leg
         self._attempts.note(leg.facts)
+        self._tell_answer(unique_id, leg)
+
+    def _tell_answer(self, unique_id: str, leg: _Leg) -> None:
+        if leg.answer_told or not leg.followed or leg.facts.answered_at is None:
+            return
+        leg.answer_told = True
+        for hook in self._answered_hooks:
+            hook(leg.live(unique_id))
 
     def _add(self, unique_id: str, seen: AttemptFacts) -> _Leg:
         leg = self._leg(unique_id)
         leg.facts = merged(leg.facts, seen)
         if leg.facts.attempt:
             self._attempts.note(leg.facts)
+            self._tell_answer(unique_id, leg)
         return leg
 
     def _state(self, unique_id: str, state: str) -> None:
