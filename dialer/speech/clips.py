@@ -34,10 +34,8 @@ def read_clips(folder: Path) -> list[Clip]:
     try:
         lines = index.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise FileError(
-            f"`{index}` cannot be read: {str(why).lower()}", f"put `{INDEX}` there, tab-separated"
-        ) from error
+        why = (error.strerror or str(error)).lower() if isinstance(error, OSError) else "it is not UTF-8"
+        raise FileError(f"`{index}` cannot be read: {why}", f"put `{INDEX}` there, tab-separated") from error
     # Quotation marks are part of what was said.
     table = list(csv.reader((line.replace("\0", "") for line in lines), delimiter="\t", quoting=csv.QUOTE_NONE))
     header = [name.strip() for name in table[0]] if table else []
