@@ -42,7 +42,7 @@ def samples_of(tmp_path: Path, content: bytes) -> list[int]:
     """What the reader makes of a file."""
     file = tmp_path / "a.wav"
     file.write_bytes(content)
-    return np.frombuffer(read_wav(file), dtype="<i2").tolist()
+    return [int(sample) for sample in np.frombuffer(read_wav(file), dtype="<i2")]
 
 
 @pytest.mark.parametrize(("hertz", "image"), [(300, 7_700), (1_000, 7_000), (3_000, 5_000)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,6 @@ import pytest
 
 from dialer.errors import FileError
 from dialer.phrases import Heard, Meaning
-from dialer.speech import evaluate as evaluating
 from dialer.speech import hearing
 from dialer.speech.clips import Clip, read_clips
 from dialer.speech.engine import FRAME_BYTES, FRAME_MS, Hypothesis
@@ -69,7 +69,7 @@ def _matcher_and_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """A matcher that knows three words, and CPU time that stands still."""
     meanings = {"stop": Meaning.REFUSAL, "hm": Meaning.NEAR_MISS}
     monkeypatch.setattr(hearing, "judge", lambda text, _: Heard(meanings.get(text, Meaning.NOTHING), text, "rule"))
-    monkeypatch.setattr(evaluating.time, "process_time", lambda: 0.0)
+    monkeypatch.setattr(time, "process_time", lambda: 0.0)
 
 
 def clip(tmp_path: Path, *, refusal: bool, seconds: float = 2.0, speech_end_s: float | None = 1.5) -> Clip:
@@ -112,7 +112,7 @@ def test_silence_follows_each_clip(tmp_path: Path) -> None:
 def test_slow_decoding_counts_as_latency(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """CPU time is added, and a recogniser slower than the call falls ever further behind."""
     ticks = iter(range(10_000))
-    monkeypatch.setattr(evaluating.time, "process_time", lambda: next(ticks) * 0.03)
+    monkeypatch.setattr(time, "process_time", lambda: next(ticks) * 0.03)
     outcome = feed_clip(clip(tmp_path, refusal=True), Script({2_000: "stop"}).open(partials=False))
     assert outcome.latency_s == pytest.approx(0.02 + 100 * 0.03 - 1.5)
 
