@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import resources
+from math import ceil
+from pathlib import Path
 from types import MappingProxyType
 
 # National emergency numbers (ITU-T E.129 lists), by ISO 3166-1 country. 112 is also reached from any GSM phone.
@@ -34,6 +36,9 @@ EMERGENCY_NUMBERS: Mapping[str, Sequence[str]] = MappingProxyType(
 
 _WORD_CHARACTERS = string.ascii_letters + string.digits + "_.-"
 
+#: The recorded prompts as they are shipped: a folder of each language (`en`, `zh`) with `heedline-*.wav`.
+SOUNDS: Path = Path(str(resources.files("agi.dialplan"))) / "sounds"
+
 
 class Fragment(StrEnum):
     """The files, each named for what includes it."""
@@ -41,12 +46,27 @@ class Fragment(StrEnum):
     COMMON = "heedline-common.conf"
     GATE = "heedline-gate.conf"
     OUTBOUND = "heedline-outbound.conf"
+    REFUSED = "heedline-refused.conf"
+    ANNOUNCE = "heedline-announce.conf"
+    CALLBACK = "heedline-callback.conf"
+    TAP = "heedline-tap.conf"
+    FEATURES = "heedline-features.conf"
     EGRESS = "heedline-egress.conf"
 
 
-# What each kind of switch includes, in this order.
-PBX_FRAGMENTS = (Fragment.COMMON, Fragment.GATE, Fragment.OUTBOUND)
+# What each kind of switch includes in extensions.conf, in this order.
+PBX_FRAGMENTS = (
+    Fragment.COMMON,
+    Fragment.GATE,
+    Fragment.OUTBOUND,
+    Fragment.REFUSED,
+    Fragment.ANNOUNCE,
+    Fragment.CALLBACK,
+    Fragment.TAP,
+)
 EGRESS_FRAGMENTS = (Fragment.COMMON, Fragment.EGRESS)
+# What the call centre's switch includes in features.conf, under `[applicationmap]`.
+FEATURES_FRAGMENTS = (Fragment.FEATURES,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +75,10 @@ class DialplanSettings:
 
     `agi` is the FastAGI server as `host:port`. `deadline_s` is how long a channel waits for the gate's answer, seconds;
     keep it above the server's own deadline, which answers with a reason. `ring_s` is how long a callee may ring.
-    `egress` and `carrier` are PJSIP endpoint names. `emergency` are the emergency numbers by country.
+    `egress` and `carrier` are PJSIP endpoint names. `emergency` are the emergency numbers by country. `callee_key` and
+    `agent_key` refuse in mid-call: one to four of `0-9*#`. `audio` is the AudioSocket server as `host:port`; empty:
+    announcements are played by the switch alone. `sounds` is the folder of the prompts, absolute, as the switch sees
+    it.
     """
 
     agi: str
@@ -64,20 +87,34 @@ class DialplanSettings:
     egress: str = "egress"
     carrier: str = "carrier"
     emergency: Mapping[str, Sequence[str]] = field(default_factory=lambda: EMERGENCY_NUMBERS)
+    callee_key: str = "9"
+    agent_key: str = "*7"
+    audio: str = ""
+    sounds: str = str(SOUNDS)
 
     def __post_init__(self) -> None:
         """ValueError names the setting that could not stand in a dialplan."""
-        _demand("agi", self.agi, r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
+        _demand("agi", self.agi, _SERVER)
+        _demand("audio", self.audio, f"({_SERVER})?")
+        _demand("callee's key", self.callee_key, r"[0-9*#]{1,4}")
+        _demand("agent's key", self.agent_key, r"[0-9*#]{1,4}")
+        _demand("folder of sounds", self.sounds, r"/[^\x00-\x1f\x7f,;:&|$(){}\[\]\"'\\^]*")
         _demand("egress", self.egress, r"[A-Za-z0-9_.-]+")
         _demand("carrier", self.carrier, r"[A-Za-z0-9_.-]+")
         if not 0.1 <= self.deadline_s <= 30:
             raise ValueError(f"deadline must be 0.1 to 30 seconds, not `{self.deadline_s}`")
         if not 1 <= self.ring_s <= 600:
             raise ValueError(f"ring time must be 1 to 600 seconds, not `{self.ring_s}`")
+        # One that begins like the other would wait for the rest of it, or never be heard.
+        if self.callee_key.startswith(self.agent_key) or self.agent_key.startswith(self.callee_key):
+            raise ValueError(f"the keys must be told apart: `{self.callee_key}` and `{self.agent_key}` cannot")
         for country, numbers in self.emergency.items():
             _demand("emergency country", country, r"[A-Z]{2}")
             for number in numbers:
                 _demand("emergency number", number, r"[0-9]{2,6}")
+
+
+_SERVER = r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}"
 
 
 class _Template(string.Template):
@@ -92,10 +129,15 @@ def render(fragment: Fragment, settings: DialplanSettings) -> str:
     return _Template(template).substitute(
         agi=settings.agi,
         deadline=f"{settings.deadline_s:g}",
+        patience=str(ceil(settings.deadline_s) + 1),
         ring=str(settings.ring_s),
         egress=settings.egress,
         carrier=settings.carrier,
         word_characters=_WORD_CHARACTERS,
+        callee_key=settings.callee_key,
+        agent_key=settings.agent_key,
+        audio=settings.audio,
+        sounds=settings.sounds.rstrip("/"),
         emergency_outbound=_emergency(settings.emergency, "heedline-emergency"),
         emergency_egress=_emergency(settings.emergency, "heedline-egress-emergency"),
     )

@@ -23,6 +23,19 @@ HEEDLINE_TRUNK: Final = "HEEDLINE_TRUNK"
 HEEDLINE_ROUTE: Final = "HEEDLINE_ROUTE"
 #: Caller number (CLI) that would be presented to the callee, as raw text.
 HEEDLINE_CLI: Final = "HEEDLINE_CLI"
+#: Who talks to the callee; the phone's endpoint when empty.
+HEEDLINE_AGENT: Final = "HEEDLINE_AGENT"
+#: Language of the prompts (`en`, `zh`) when the service does not say it.
+HEEDLINE_LANGUAGE: Final = "HEEDLINE_LANGUAGE"
+#: Sound file of an announcement, without its ending.
+HEEDLINE_PROMPT: Final = "HEEDLINE_PROMPT"
+
+# Set by the dialplan on the channels of a call that the gate has allowed, clean.
+
+#: GATE_ATTEMPT of the call.
+HEEDLINE_ATTEMPT: Final = "HEEDLINE_ATTEMPT"
+#: GATE_CALLEE of the call.
+HEEDLINE_CALLEE: Final = "HEEDLINE_CALLEE"
 
 # Set by Heedline, by one command, and cleared by the dialplan before it asks.
 
@@ -41,6 +54,17 @@ GATE_UNTIL: Final = "GATE_UNTIL"
 #: Identity of the attempt, by which the channel's later events are matched to it.
 GATE_ATTEMPT: Final = "GATE_ATTEMPT"
 
+#: Where a refusal is now: `RECORDED` in the database, `SPOOLED` on the node's disk, `FAILED` nowhere, or `INVALID` when
+#: there is no callee whom it could be of.
+REFUSAL_STATUS: Final = "REFUSAL_STATUS"
+#: Language in which the callee is answered: `en` or `zh`.
+REFUSAL_LANGUAGE: Final = "REFUSAL_LANGUAGE"
+#: Whether the call ends now: `yes` or `no`.
+REFUSAL_HANGUP: Final = "REFUSAL_HANGUP"
+#: UUID of the AudioSocket stream on which the service plays and listens; empty: the switch plays by itself. `done`
+#: after a stream that ended as it should.
+HEEDLINE_STREAM: Final = "HEEDLINE_STREAM"
+
 # SIP headers between a call centre's PBX and the egress; the egress removes them before the carrier.
 
 #: Carries GATE_PERMIT to the egress.
@@ -51,7 +75,17 @@ X_HEEDLINE_SELLER: Final = "X-Heedline-Seller"
 #: Joins the codes in GATE_REASONS: a comma would part the arguments of a dialplan application.
 REASON_SEPARATOR: Final = ":"
 
-INPUTS: Final = (HEEDLINE_SELLER, HEEDLINE_PURPOSE, HEEDLINE_KIND, HEEDLINE_TRUNK, HEEDLINE_ROUTE, HEEDLINE_CLI)
+INPUTS: Final = (
+    HEEDLINE_SELLER,
+    HEEDLINE_PURPOSE,
+    HEEDLINE_KIND,
+    HEEDLINE_TRUNK,
+    HEEDLINE_ROUTE,
+    HEEDLINE_CLI,
+    HEEDLINE_AGENT,
+    HEEDLINE_LANGUAGE,
+    HEEDLINE_PROMPT,
+)
 OUTPUTS: Final = (
     GATE_VERDICT,
     GATE_REASONS,
@@ -61,4 +95,7 @@ OUTPUTS: Final = (
     GATE_UNTIL,
     GATE_ATTEMPT,
 )
+REFUSAL_OUTPUTS: Final = (REFUSAL_STATUS, REFUSAL_LANGUAGE, REFUSAL_HANGUP)
+#: What the dialplan keeps in AstDB of a refusal until the service has it: family, then callee and seller.
+REFUSAL_FAMILY: Final = "heedline-refusal"
 HEADERS: Final = (X_HEEDLINE_PERMIT, X_HEEDLINE_SELLER)

@@ -11,9 +11,13 @@ The callee's behaviour follows from the last two digits of the number (emergency
 | 63 | rejects the call (603) |
 | 64 | is not a number that exists (404) |
 | 87 | answers and hangs up at once |
+| 91 | answers and presses 9 after about a second |
+| 92, 93 | answers and plays the clip that was given for it, silence without one, and stays |
+| 94 | answers, presses 9 after about a second and hangs up at once |
 | else | answers and echoes until the caller hangs up |
 
-The PBX has two agents' phones, `PJSIP/1001`, which answers, and `PJSIP/1086`, which is busy.
+The PBX has agents' phones: `PJSIP/1001`, which answers, `PJSIP/1007`, which answers and presses *7 after a second and a
+half, and `PJSIP/1086`, which is busy. Whoever rings the PBX from the carrier reaches `heedline-callback`.
 """
 
 from __future__ import annotations
@@ -28,9 +32,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from agi.dialplan.render import EGRESS_FRAGMENTS, PBX_FRAGMENTS, DialplanSettings, Fragment, render
+from agi.dialplan.render import (
+    EGRESS_FRAGMENTS,
+    FEATURES_FRAGMENTS,
+    PBX_FRAGMENTS,
+    DialplanSettings,
+    Fragment,
+    render,
+)
+from agi.pbx import settings as switch_settings
 from agi.pbx.binary import AsteriskBinary
 from agi.pbx.capture import Invite, Tap
+from agi.pbx.farend import PHONES, far_end
 from agi.pbx.instance import Instance
 from agi.pbx.manager import Manager, Packet
 
@@ -40,30 +53,22 @@ exten => s,1,Answer()
  same => n,Wait(3600)
 """
 
-_CALLEES = """
-[lab-callees]
-exten => _[+0-9]!,1,Goto(lab-behaviour,${FILTER(0-9,${EXTEN:-2})},1)
-[lab-behaviour]
-exten => 86,1,PJSIPHangup(486)
-exten => 80,1,Ringing()
- same => n,Wait(3600)
-exten => 63,1,PJSIPHangup(603)
-exten => 64,1,PJSIPHangup(404)
-exten => 87,1,Answer()
- same => n,Hangup(16)
-exten => _X!,1,Ringing()
- same => n,Answer()
- same => n,Echo()
-"""
-
-# The agents' phones live on the carrier's Asterisk, so that an agent is reached by SIP as in a call centre.
-PHONES = ("1001", "1086")
-_PHONES = """
-[lab-phones]
-exten => 1001,1,Ringing()
- same => n,Answer()
- same => n,Echo()
-exten => 1086,1,PJSIPHangup(486)
+# Calls that come from the carrier: an endpoint by which none can leave, so no way around the gate.
+_INBOUND = """
+[inbound]
+type = endpoint
+context = heedline-callback
+transport = udp
+disallow = all
+allow = ulaw,alaw
+direct_media = no
+rtp_symmetric = yes
+media_address = {own}
+bind_rtp_to_media_address = yes
+[inbound]
+type = identify
+endpoint = inbound
+match = {address}
 """
 
 _PHONE = """
@@ -107,6 +112,7 @@ class Way(Enum):
 
     AGENT = "agent"  # the agent's phone first, then heedline-outbound
     CALLEE = "callee"  # heedline-outbound first, then the agent
+    ANNOUNCEMENT = "announcement"  # heedline-outbound first, then heedline-announce
     BYPASS = "bypass"  # straight to the egress endpoint: no gate in the PBX
 
 
@@ -138,15 +144,25 @@ class Call:
 class Lab:
     """Three Asterisks: `pbx`, `egress` and `carrier`, under `folder`. `settings.agi` is where Heedline listens.
 
-    Each has a loopback address of a random 127.x.y.0/24, so that two labs on one machine cannot meet.
+    `clips` are WAV files (mono, 16-bit, 8 or 16 kHz) that the callees of the endings `92` and `93` say.
+
+    Each switch has a loopback address of a random 127.x.y.0/24, so that two labs on one machine cannot meet.
     """
 
-    def __init__(self, binary: AsteriskBinary, folder: Path, settings: DialplanSettings) -> None:
+    def __init__(
+        self,
+        binary: AsteriskBinary,
+        folder: Path,
+        settings: DialplanSettings,
+        clips: Mapping[str, Path] | None = None,
+    ) -> None:
         network = f"127.{secrets.randbelow(254) + 1}.{secrets.randbelow(254) + 1}"
         self.settings = settings
         self.pbx = Instance(binary, folder / "pbx", "pbx", f"{network}.11")
         self.egress = Instance(binary, folder / "egress", "egress", f"{network}.12")
         self.carrier = Instance(binary, folder / "carrier", "carrier", f"{network}.13")
+        self.pbx.modules = self.carrier.modules = switch_settings.VOICE_MODULES
+        self._clips = dict(clips or {})
         self._tap = Tap(self.carrier)
         self._mark = 0
         self._calls = itertools.count(1)
@@ -214,10 +230,33 @@ class Lab:
         response = await manager.originate(fields, within=timeout_s + 5)
         return Call(ident, response, manager)
 
+    async def ring_back(self, number: str, *, cli: str, keys: str = "9", hidden: bool = False) -> Call:
+        """Call a number of the PBX from the carrier as `cli`, and press `keys` (`silent`: none) once it has answered.
+
+        `hidden`: the caller asks that his number be not shown (Privacy, RFC 3323).
+        """
+        ident = f"lab-{secrets.token_hex(4)}-{next(self._calls)}"
+        fields = [
+            ("Channel", f"PJSIP/{number}@pbx"),
+            ("Context", "lab-callers"),
+            ("Exten", keys),
+            ("Priority", "1"),
+            ("CallerID", f"<{cli}>"),
+            ("ChannelId", ident),
+            ("Async", "true"),
+        ]
+        if hidden:
+            fields.append(("Variable", "CALLERID(pres)=prohib"))
+        manager = self.carrier.manager
+        return Call(ident, await manager.originate(fields, within=35), manager)
+
     def _configure(self) -> None:
         self.pbx.files = {
+            "features.conf": "[general]\n[applicationmap]\n"
+            + "".join(render(fragment, self.settings) for fragment in FEATURES_FRAGMENTS),
             "extensions.conf": _dialplan(PBX_FRAGMENTS, self.settings) + _AGENT,
             "pjsip.conf": _pjsip(self.pbx, {self.settings.egress: (self.egress, "lab-agent")})
+            + _INBOUND.format(own=self.pbx.address, address=self.carrier.address)
             + "".join(
                 _PHONE.format(name=name, address=self.carrier.address, port=self.carrier.sip_port) for name in PHONES
             ),
@@ -230,7 +269,7 @@ class Lab:
             ),
         }
         self.carrier.files = {
-            "extensions.conf": "[general]\n" + _CALLEES + _PHONES,
+            "extensions.conf": far_end(self.carrier.folder / "clips", self._clips),
             "pjsip.conf": _pjsip(
                 self.carrier, {"egress": (self.egress, "lab-callees"), "pbx": (self.pbx, "lab-phones")}
             ),
@@ -247,6 +286,9 @@ def _legs(way: Way, number: str, trunk: str) -> list[tuple[str, str]]:
     agent = "Local/s@lab-agent/n"
     if way is Way.AGENT:
         return [("Channel", agent), ("Context", "heedline-outbound"), ("Exten", number), ("Priority", "1")]
+    if way is Way.ANNOUNCEMENT:
+        called = f"Local/{number}@heedline-outbound/n"
+        return [("Channel", called), ("Context", "heedline-announce"), ("Exten", "s"), ("Priority", "1")]
     first = f"Local/{number}@heedline-outbound/n" if way is Way.CALLEE else f"PJSIP/{number}@{trunk}"
     return [("Channel", first), ("Context", "lab-agent"), ("Exten", "s"), ("Priority", "1")]
 

@@ -23,6 +23,14 @@ pbx_config res_speech res_agi
 """
 MODULES = tuple(_MODULES.split())
 
+# What a call centre's switch and a far end with a voice need beyond: sounds, keys, AstDB, audio to the service.
+_VOICE_MODULES = """
+func_db func_global func_uuid func_cut func_export
+app_playback app_read app_originate app_softhangup app_senddtmf app_chanspy
+res_audiosocket app_audiosocket codec_resample format_wav format_pcm
+"""
+VOICE_MODULES = (*MODULES, *_VOICE_MODULES.split())
+
 # Files that a module insists on finding; their defaults suffice.
 _EMPTY = ("acl", "ccss", "codecs", "dnsmgr", "features", "pjproject", "sorcery", "stasis", "udptl")
 
@@ -48,7 +56,8 @@ def base(folder: Path, binary: AsteriskBinary, modules: Sequence[str], address: 
         "asterisk.conf": (
             "[directories]\n"
             + "".join(f"{key} = {path}\n" for key, path in directories.items())
-            + "[options]\nnocolor = yes\nverbose = 3\nhideconnect = yes\n"
+            # A far end that waits is silent, not mute: like a telephone, it goes on sending.
+            + "[options]\nnocolor = yes\nverbose = 3\nhideconnect = yes\ntransmit_silence = yes\n"
         ),
         "modules.conf": "[modules]\nautoload = no\n" + "".join(f"load = {name}.so\n" for name in modules),
         "logger.conf": (

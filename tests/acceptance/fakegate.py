@@ -16,6 +16,9 @@ from enum import Enum
 
 PRESENTED = "+4930230000"
 
+# How many arguments a script is called with.
+_ARGUMENTS = {"refusal": 11, "stream": 3}
+
 
 class Answer(Enum):
     """What the gate does with a request."""
@@ -78,7 +81,7 @@ class FakeGate:
             head = (await reader.readuntil(b"\n\n")).decode()
             values = dict(line.split(": ", 1) for line in head.splitlines() if ": " in line)
             script = values["agi_network_script"]
-            request = [script, *(values.get(f"agi_arg_{index}", "") for index in range(1, 8))]
+            request = [script, *(values.get(f"agi_arg_{n + 1}", "") for n in range(_ARGUMENTS.get(script, 7)))]
             self.asked.append(request)
             self.arrivals.put_nowait(request)
             await self._answer(self.egress if script == "egress" else self.outbound, request, reader, writer)

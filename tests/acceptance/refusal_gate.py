@@ -1,0 +1,102 @@
+"""What the tests of keys add to the fake gate and to the lab: the refusals that were told, and what a switch then keeps."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from dataclasses import dataclass, field
+from enum import Enum
+
+from agi.pbx.lab import Lab
+from agi.pbx.manager import Packet
+from tests.acceptance.fakegate import Answer, FakeGate
+
+SELLER = {"HEEDLINE_SELLER": "acme", "HEEDLINE_TRUNK": "one"}
+FIELDS = ("how", "prompt", "receipt", "attempt", "number", "seller", "key", "epoch", "agent", "did", "call")
+
+
+class Reply(Enum):
+    """What the service does when it is told of a refusal."""
+
+    RECORDED = "RECORDED"
+    SPOOLED = "SPOOLED"
+    INVALID = "INVALID"
+    FAILED = "FAILED"
+    SILENT = "silent"  # closes without a word
+    ABORT = "abort"  # resets the connection in mid-request
+    HANG = "hang"  # never answers
+
+
+@dataclass
+class RefusalGate(FakeGate):
+    """A gate that allows, and is told of refusals: `told` by the names of `FIELDS`."""
+
+    reply: Reply = Reply.RECORDED
+    language: str = "en"
+    hangup: str = "no"
+    stream: str = ""
+    told: list[dict[str, str]] = field(default_factory=list)
+
+    def reset(self) -> None:
+        super().reset()
+        self.reply, self.language, self.hangup, self.stream = Reply.RECORDED, "en", "no", ""
+        self.told.clear()
+
+    async def _answer(
+        self, answer: Answer, request: list[str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        script, *arguments = request
+        if script == "stream":
+            await self._set({"HEEDLINE_STREAM": self.stream}, reader, writer)
+        elif script == "refusal":
+            self.told.append(dict(zip(FIELDS, arguments, strict=True)))
+            await self._reply(reader, writer)
+        else:
+            await super()._answer(answer, request, reader, writer)
+
+    async def _reply(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        match self.reply:
+            case Reply.SILENT:
+                return
+            case Reply.ABORT:
+                linger = struct.pack("ii", 1, 0)
+                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            case Reply.HANG:
+                await reader.read()  # until Asterisk closes
+            case status:
+                values = {"REFUSAL_STATUS": status.value}
+                if status is not Reply.FAILED:
+                    values |= {"REFUSAL_LANGUAGE": self.language, "REFUSAL_HANGUP": self.hangup}
+                await self._set(values, reader, writer)
+
+    @staticmethod
+    async def _set(values: dict[str, str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        pairs = ",".join(f"{name}={value}" for name, value in values.items())
+        writer.write(f'EXEC MSet "{pairs}"\n'.encode())
+        await reader.readline()
+
+
+async def refusal_event(lab: Lab, within: float = 15) -> Packet:
+    """The first refusal that the call centre's switch has come to an end with."""
+    return await lab.pbx.manager.expect(lambda event: event.get("UserEvent") == "HeedlineRefusal", within)
+
+
+async def played(lab: Lab, within: float = 15) -> list[str]:
+    """The prompts that the call centre's switch has begun to play, by their names, oldest first."""
+    del within
+    return [
+        event["AppData"].rpartition("/")[2]
+        for event in lab.pbx.manager.events
+        if event.get("Event") == "Newexten" and event.get("Application") in ("Playback", "BackGround")
+    ]
+
+
+async def kept(lab: Lab) -> dict[str, str]:
+    """What the call centre's switch keeps in AstDB: values by callee and seller."""
+    entries = {}
+    for line in (await lab.pbx.cli("database show heedline-refusal")).splitlines():
+        key, separator, value = line.partition(": ")
+        if separator and key.startswith("/heedline-refusal/"):
+            entries[key.strip().removeprefix("/heedline-refusal/")] = value.strip()
+    return entries
