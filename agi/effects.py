@@ -31,13 +31,14 @@ NOT_CUT = "refusal_not_cut"
 # side then hears, as after the gate's own refusal. A call that was answered ends normally.
 _CALL_REJECTED, _NORMAL = "21", "16"
 _UP = "6"
+_CALLED = "AppDial"  # what the action `Status` names the application of a leg that Dial called
+_UNSET = "(null)"
 _PATIENCE_S = 2.0
 # A call that used its permit dials within moments, or never.
 _REMEMBERED_S = 60.0
 _MOST_REMEMBERED = 10_000
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.2, 5.0
 _DIGITS = re.compile(r"[0-9]{1,18}")
-_ATTEMPT = "HEEDLINE_ATTEMPT"  # on the callee's channel
 _ORDERED = re.compile(r"heedline-[0-9a-f]{16}")  # the unique id of an originate of `agi.originate`
 
 
@@ -216,18 +217,21 @@ class RefusalEffects:
 
     async def _search(self, ami: Ami, news: _News) -> None:
         while True:
+            await ami.connected.wait()
             callees = await news.take()
             try:
                 await self._search_once(ami, callees)
-            except (AmiUnavailable, AmiRefused) as error:
+            except AmiRefused as error:
                 log.warning("`%s` is not looked through for refused calls: %s", ami.name, error)
-            except StoreUnavailable as error:
-                log.warning("agents' phones that ring in vain go on ringing: %s", error)
+            except (AmiUnavailable, StoreUnavailable) as error:
+                log.warning("`%s` is looked through for refused calls later: %s", ami.name, error)
+                news.put_back(callees)
+                await asyncio.sleep(_LONGEST_WAIT_S)
             except Exception:  # a fault of ours must not end the looking
                 log.exception("`%s` is not looked through for refused calls", ami.name)
 
     async def _search_once(self, ami: Ami, callees: frozenset[int] | None) -> None:
-        wanted = f"{names.HEEDLINE_SELLER},{names.HEEDLINE_ROUTE},{_ATTEMPT}"
+        wanted = f"{names.HEEDLINE_SELLER},{names.HEEDLINE_ROUTE},{names.HEEDLINE_ATTEMPT}"
         channels = await ami.listing("Status", {"Variables": wanted})
         for event in channels:
             self._untold(ami, event)
@@ -245,8 +249,10 @@ class RefusalEffects:
 
     def _untold(self, ami: Ami, event: Event) -> None:
         """A leg of a refused call, by the attempt that the dialplan noted on it."""
-        attempt, unique_id = _variable(event, _ATTEMPT), event.get("Uniqueid")
-        if not _DIGITS.fullmatch(attempt) or (bound := self._bound.get(int(attempt))) is None:
+        attempt, unique_id = _variable(event, names.HEEDLINE_ATTEMPT), event.get("Uniqueid")
+        if event.get("Application") != _CALLED or not _DIGITS.fullmatch(attempt):
+            return
+        if (bound := self._bound.get(int(attempt))) is None:
             return
         follower = next(follower for follower in self._followers if follower.ami is ami)
         if all(leg.unique_id != unique_id for leg in follower.legs((int(attempt),))):
@@ -303,4 +309,4 @@ def _ringing_for(event: Event) -> tuple[int, str] | None:
 def _variable(event: Event, name: str) -> str:
     """A channel variable in an event of the action `Status`."""
     pairs = (line.partition("=") for line in event.get("Variable").split("\n"))
-    return next((value for key, _, value in pairs if key == name), "")
+    return next((value for key, _, value in pairs if key == name and value != _UNSET), "")

@@ -1,0 +1,185 @@
+"""A refusal's effect on calls that are out, on real switches: what the carrier gets, by its packet log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from agi.ami import Ami
+from agi.originate import Order, Result, originate
+from agi.pbx.provision import AsteriskBinary
+from db.embedded import ensure_database
+from tests.acceptance.ami_lab import ami_of
+from tests.acceptance.effects_lab import Desk, open_desk
+from tests.gate_world import OTHER_SELLER, SELLER, TRUNK
+from tests.servers import Server, own_server
+
+pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
+
+TALKS = "00"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A server of these tests' own."""
+    with own_server() as server:
+        yield server
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running(
+    server: Server, asterisk: AsteriskBinary, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Desk]:
+    """All is up, for all tests of this file."""
+    dsn = await ensure_database(server.maintenance_dsn, "heedline")
+    async with open_desk(asterisk, tmp_path_factory.mktemp("effects"), dsn) as desk:
+        yield desk
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def desk(running: Desk) -> AsyncIterator[Desk]:
+    """It is at rest, before and after."""
+    for switch in (running.lab.pbx, running.lab.egress, running.lab.carrier):
+        switch.manager.events.clear()
+    yield running
+    await running.lab.hang_up_all()
+
+
+async def test_a_ringing_call_is_cancelled(desk: Desk) -> None:
+    """Another process records the refusal; the carrier gets a CANCEL with cause 21, and the agent's channel ends with
+    that cause. No INVITE follows when the agent dials again."""
+    callee = await desk.callee()
+    call = await desk.ringing(callee)
+    await desk.refuse(callee)
+    cancel = await desk.cancelled(callee)
+    assert "cause=21" in cancel.message
+    assert (await call.ended())["Cause"] == "21"
+    await (await desk.call(callee)).ended()
+    assert len(await desk.lab.calls(callee)) == 1
+
+
+async def test_the_phone_that_dialled_is_told_that_the_call_was_rejected(desk: Desk) -> None:
+    """An agent who dialled by SIP gets one final status, 403, on the wire when his callee's ringing is cancelled."""
+    callee = await desk.callee()
+    before = {each.call_id for each in await desk.lab.endings()}
+    manager = desk.lab.carrier.manager
+    dialling = asyncio.create_task(
+        manager.originate(
+            [
+                ("Channel", f"PJSIP/pbx/sip:{callee}@{desk.lab.pbx.address}:{desk.lab.pbx.sip_port}"),
+                ("Async", "true"),
+                ("Application", "Wait"),
+                ("Data", "60"),
+                ("ChannelId", "desk"),
+                ("Timeout", "60000"),
+            ],
+            within=60,
+        )
+    )
+    await desk.state_of(callee, "Ringing")
+    await desk.refuse(callee)
+    await desk.cancelled(callee)
+    assert (await dialling)["Response"] == "Failure"
+    statuses = [each.what for each in await desk.lab.endings() if each.call_id not in before and each.what.isdecimal()]
+    assert statuses == ["403"]
+
+
+async def test_a_call_to_another_seller_and_a_talk_go_on(desk: Desk) -> None:
+    """A refusal to one seller neither cancels another's ringing call nor ends a talk with the callee who refused; one
+    to all sellers cancels the ringing one."""
+    talking, ringing = await desk.callee(TALKS), await desk.callee()
+    await desk.world.consent(ringing, OTHER_SELLER)
+    talk = await desk.call(talking)
+    await desk.state_of(talking, "Up")
+    other = await desk.ringing(ringing, OTHER_SELLER)
+    await desk.refuse(talking)
+    await desk.refuse(ringing)
+    last = await desk.callee()
+    await desk.ringing(last)
+    await desk.refuse(last)
+    await desk.cancelled(last)  # what was recorded before it has had its effect
+    invites = await desk.lab.calls(talking) + await desk.lab.calls(ringing)
+    assert [each.what for each in await desk.lab.endings(invites)] == []
+    for call in (talk, other):
+        assert call.id in {line.split("!")[-1] for line in (await channels(desk))}
+    status, said = await desk.cli("refusal", "add", ringing, "--all-sellers")
+    assert status == 0, said
+    await desk.cancelled(ringing)
+
+
+async def channels(desk: Desk) -> list[str]:
+    """The PBX's channels, as its command line lists them; the unique id is the last column."""
+    return [line for line in (await desk.lab.pbx.cli("core show channels concise")).splitlines() if "!" in line]
+
+
+async def test_an_import_of_refusals_cancels_too(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Of two ringing calls the one whose callee is in the file is cancelled."""
+    callees = [await desk.callee() for _ in range(2)]
+    for callee in callees:
+        await desk.ringing(callee)
+    file = tmp_path_factory.mktemp("import") / "refusals.txt"
+    file.write_text(callees[0] + "\n", "utf-8")
+    status, said = await desk.cli("refusal", "import", str(file), "--all-sellers")
+    assert status == 0, said
+    await desk.cancelled(callees[0])
+    assert await desk.lab.endings(await desk.lab.calls(callees[1])) == []
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def pbx(desk: Desk) -> AsyncIterator[Ami]:
+    """A person's own connection to the PBX."""
+    async with ami_of(desk.lab.pbx) as ami:
+        await ami.ready()
+        yield ami
+
+
+async def test_an_agents_phone_stops_ringing_for_a_callee_who_refuses(desk: Desk, pbx: Ami) -> None:
+    """The queued call is gone before the agent picks up: his phone is cancelled, nothing goes to the callee; a phone
+    that rings for another callee goes on."""
+    callees = [await desk.callee() for _ in range(2)]
+    shown = desk.world.place.presented
+    orders = [
+        Order(callee, SELLER, "PJSIP/1080", trunk=TRUNK, cli=shown, agent_ring_s=60, trunks=("egress",))
+        for callee in callees
+    ]
+    waiting = [asyncio.create_task(originate(pbx, order)) for order in orders]
+    events = desk.lab.pbx.manager
+    for callee in callees:
+        await events.expect(
+            lambda event, callee=callee: (
+                event.get("Event") == "Newstate"  # type: ignore[misc]
+                and event.get("ChannelStateDesc") == "Ringing"
+                and event.get("CallerIDNum") == callee
+            ),
+            20,
+        )
+    await desk.refuse(callees[0])
+    outcome = await asyncio.wait_for(waiting[0], 20)
+    assert outcome.result is not Result.ANSWERED
+    assert not waiting[1].done()
+    assert await desk.lab.calls(callees[0]) == []
+    await desk.lab.hang_up_all()
+    await waiting[1]
+
+
+async def test_calls_are_followed_to_their_end(desk: Desk) -> None:
+    """The attempt of a call that was cancelled has ended, unanswered, in the books."""
+    callee = await desk.callee()
+    await desk.ringing(callee)
+    await desk.refuse(callee)
+    await desk.cancelled(callee)
+    connection = await asyncpg.connect(desk.dsn)
+    async with asyncio.timeout(20):
+        while not (  # noqa: ASYNC110 # attempts are written in batches, and nobody is told
+            row := await connection.fetchrow(
+                "select * from attempts where callee = $1 and ended_at is not null", desk.digits(callee)
+            )
+        ):
+            await asyncio.sleep(0.05)
+    await connection.close()
+    assert row["ringing_at"] is not None
+    assert row["answered_at"] is None
