@@ -164,8 +164,12 @@ class AudioStream(asyncio.Protocol):
 
     def hang_up(self) -> None:
         """End the stream: the switch's dialplan goes on after it."""
-        if self.outcome is None:
-            self._end(Outcome.ENDED)
+        if self.outcome is not None:
+            return
+        self._conclude(Outcome.ENDED)
+        # the peer closes: closing first would reset the connection under what was said
+        self._transport.write(_HANG_UP_FRAME)
+        self._set_timer(self._loop.time() + _CLOSING_S, self._transport.abort)
 
     # What the transport calls.
 
@@ -222,10 +226,9 @@ class AudioStream(asyncio.Protocol):
 
     def _take(self, kind: int, payload: bytes) -> None:
         session = self._session
-        if kind == Kind.HANG_UP:
-            self._end(Outcome.HUNG_UP)
-        elif kind == Kind.ERROR:
-            self._end(Outcome.ERROR)
+        if kind in (Kind.HANG_UP, Kind.ERROR):
+            self._conclude(Outcome.HUNG_UP if kind == Kind.HANG_UP else Outcome.ERROR)
+            self._transport.close()
         elif session is None:
             self._identify(uuid.UUID(bytes=payload))
         elif self._in_time(len(payload) / BYTES_PER_S if kind == Kind.AUDIO else 0.0):
@@ -308,12 +311,6 @@ class AudioStream(asyncio.Protocol):
         if self.outcome is None:
             self._conclude(outcome)
         self._transport.abort()
-
-    def _end(self, outcome: Outcome) -> None:
-        """Say that it is over and let the peer close: closing first would reset the connection under what was said."""
-        self._conclude(outcome)
-        self._transport.write(_HANG_UP_FRAME)
-        self._set_timer(self._loop.time() + _CLOSING_S, self._transport.abort)
 
     def _conclude(self, outcome: Outcome) -> None:
         self.outcome = outcome
