@@ -17,7 +17,7 @@ from enum import Enum
 PRESENTED = "+4930230000"
 
 # How many arguments a script is called with.
-_ARGUMENTS = {"refusal": 11, "stream": 3}
+_ARGUMENTS = {"refusal": 11, "stream": 4}
 
 
 class Answer(Enum):
