@@ -19,12 +19,20 @@ from agi.ami import Address, Ami, Event
 from agi.bypass import Reach, Step, bypasses
 from agi.dialplan.variables import GATE_VERDICT
 from agi.findings import Finding, Level
+from agi.spool import entries
 from dialer.errors import AmiRefused, AmiUnavailable
 from dialer.ports import Clock
 
 MINIMUM_VERSION = 20
 _CONTEXTS = {
-    "pbx": ("heedline-gate", "heedline-outbound", "heedline-predial", "heedline-attempt"),
+    "pbx": (
+        "heedline-gate",
+        "heedline-outbound",
+        "heedline-predial",
+        "heedline-attempt",
+        "heedline-refused",
+        "heedline-recorded",
+    ),
     "egress": ("heedline-egress", "heedline-egress-gate", "heedline-attempt"),
 }
 _DIALLING = {"pbx": "heedline-outbound", "egress": "heedline-egress"}
@@ -71,6 +79,7 @@ async def examine(patient: Patient, clock: Clock, deadline_s: float) -> list[Fin
             _routes,
             _bridges,
             _media,
+            _kept,
         ]
         for check in checks:
             with contextlib.suppress(AmiRefused):  # a right is missing, which has been found already
@@ -304,3 +313,17 @@ async def _media(it: _Examination) -> list[Finding]:
     if direct:
         return [it.found("keys.direct_media", Level.WARN, endpoints=", ".join(direct))]
     return [it.found("keys.direct_media", Level.OK)]
+
+
+async def _kept(it: _Examination) -> list[Finding]:
+    """Refusals that the service has not fetched: it does so within a minute, when it runs and the database answers."""
+    if it.patient.role != "pbx":
+        return []
+    found = await entries(it.ami)
+    garbled = [entry.key for entry in found if entry.told is None]
+    waiting = len(found) - len(garbled)
+    findings = [it.found("refusals.kept", Level.WARN if waiting else Level.OK, count=str(waiting))]
+    if garbled:
+        shown = ", ".join(garbled[:5])
+        findings.append(it.found("refusals.garbled", Level.FAIL, count=str(len(garbled)), entries=shown))
+    return findings

@@ -166,6 +166,28 @@ TEXTS: dict[tuple[str, Level], tuple[tuple[str, str], tuple[str, str]]] = {
             "请设置 `direct_media = no`：绕过交换机的媒体中，拒绝按键无人接收",
         ),
     ),
+    ("refusals.kept", Level.OK): (("no refusal waits in the switch", "交换机中没有待取的拒绝"), _NONE),
+    ("refusals.kept", Level.WARN): (
+        (
+            "{count} refusals by key wait in the switch; they bind there, and nowhere else yet",
+            "交换机中有 {count} 条按键拒绝待取；目前仅在该交换机上生效",
+        ),
+        (
+            "start `heedline serve` and see that the database answers; they are fetched within a minute",
+            "请启动 `heedline serve` 并确认数据库可用；一分钟内即会取走",
+        ),
+    ),
+    ("refusals.garbled", Level.FAIL): (
+        (
+            "{count} entries in the switch's database are no refusals that can be read: {entries}",
+            "交换机数据库中有 {count} 条记录无法识别为拒绝：{entries}",
+        ),
+        (
+            "look at them with `asterisk -rx 'database show heedline-refusal'`, record what they say with `heedline "
+            "refuse`, then delete them",
+            "请用 `asterisk -rx 'database show heedline-refusal'` 查看，用 `heedline refuse` 登记其内容，然后删除",
+        ),
+    ),
     ("agi.answer", Level.OK): (
         ("the gate at {address} answers in {ms} ms", "闸门 {address} 在 {ms} 毫秒内应答"),
         _NONE,

@@ -17,13 +17,22 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
-from agi.dialplan.render import EGRESS_FRAGMENTS, PBX_FRAGMENTS, DialplanSettings, render
+from agi.dialplan.render import (
+    EGRESS_FRAGMENTS,
+    FEATURES_FRAGMENTS,
+    PBX_FRAGMENTS,
+    SOUNDS,
+    DialplanSettings,
+    Fragment,
+    render,
+)
 from dialer.errors import FileError, UnsafeText
 from dialer.hostile import printable
 
 Role = Literal["pbx", "egress"]
 
-_FRAGMENTS = {"pbx": PBX_FRAGMENTS, "egress": EGRESS_FRAGMENTS}
+_FRAGMENTS: dict[Role, tuple[Fragment, ...]] = {"pbx": PBX_FRAGMENTS, "egress": EGRESS_FRAGMENTS}
+_FEATURES: dict[Role, tuple[Fragment, ...]] = {"pbx": FEATURES_FRAGMENTS, "egress": ()}
 _MARK = re.compile(r"; heedline sha256=([0-9a-f]{64})\n")
 _HEADER = """; heedline sha256={digest}
 ; Written by `heedline pbx install`. A change made here is noticed and kept, but the file is then no longer renewed.
@@ -76,7 +85,7 @@ def state_of(present: str | None, wanted: str) -> State:
 def plan(folder: Path, role: Role, settings: DialplanSettings) -> list[Planned]:
     """The files of a role in `folder`. Raises `FileError` when a present file cannot be read."""
     planned = []
-    for fragment in _FRAGMENTS[role]:
+    for fragment in (*_FRAGMENTS[role], *_FEATURES[role]):
         path, text = folder / fragment.value, marked(render(fragment, settings))
         planned.append(Planned(path, text, state_of(_present(path), text)))
     return planned
@@ -99,9 +108,42 @@ def install(planned: Sequence[Planned], *, force: bool = False) -> list[Path]:
         if file.state is State.SAME:
             continue
         if file.state.kept:
-            _replace(file.path.with_name(f"{file.path.name}.before-heedline"), _present(file.path) or "", 0o644)
-        _replace(file.path, file.text, 0o644)
+            _replace(file.path.with_name(f"{file.path.name}.before-heedline"), _bytes(_present(file.path) or ""), 0o644)
+        _replace(file.path, _bytes(file.text), 0o644)
         written.append(file.path)
+    return written
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One prompt: where it comes from, where it goes, and whether something is there already."""
+
+    source: Path
+    path: Path
+    there: bool
+
+
+def plan_sounds(role: Role, folder: Path) -> list[Prompt]:
+    """The prompts of a role in `folder`, a folder for each language. Recordings that are there are a person's choice."""
+    if role != "pbx":
+        return []
+    places = [(file, folder / file.parent.name / file.name) for file in sorted(SOUNDS.glob("*/*.wav"))]
+    return [Prompt(source, path, path.exists()) for source, path in places]
+
+
+def install_sounds(planned: Sequence[Prompt]) -> list[Path]:
+    """Copy what is not there; the files written. Raises `FileError`."""
+    written = []
+    for prompt in planned:
+        if prompt.there:
+            continue
+        try:
+            prompt.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            recording = prompt.source.read_bytes()
+        except OSError as error:
+            raise FileError(f"`{prompt.path.parent}` cannot be made: {error.strerror}", "check its rights") from error
+        _replace(prompt.path, recording, 0o644)
+        written.append(prompt.path)
     return written
 
 
@@ -118,7 +160,7 @@ def secret(file: Path, *, renew: bool = False) -> str:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(f"`{file.parent}` cannot be made: {error.strerror}", "check its rights") from error
-    _replace(file, f"{fresh}\n", 0o600)
+    _replace(file, _bytes(f"{fresh}\n"), 0o600)
     return fresh
 
 
@@ -131,13 +173,23 @@ def checked_name(name: str) -> str:
 
 def includes(folder: Path, role: Role) -> list[str]:
     """The lines for extensions.conf; by name alone when that file is in the same folder."""
-    beside = (folder / "extensions.conf").exists()
-    names = [fragment.value for fragment in _FRAGMENTS[role]]
+    return _includes(folder, "extensions.conf", _FRAGMENTS[role])
+
+
+def feature_includes(folder: Path, role: Role) -> list[str]:
+    """The lines for features.conf, under `[applicationmap]`; none for the egress. As `includes`."""
+    return _includes(folder, "features.conf", _FEATURES[role])
+
+
+def _includes(folder: Path, into: str, fragments: Sequence[Fragment]) -> list[str]:
+    beside = (folder / into).exists()
+    names = [fragment.value for fragment in fragments]
     return [f"#include {name}" if beside else f'#include "{folder.absolute() / name}"' for name in names]
 
 
 def manager_user(user: str, password: str, permit: str = "127.0.0.1/255.255.255.255") -> str:
-    """The section of manager.conf: the rights that Heedline uses, and no others."""
+    """The section of manager.conf: the rights that Heedline uses, and no others. `reporting` lets it read the refusals
+    that the switch has kept (DBGetTree); `system`, for which one could write anything, is not asked for."""
     return (
         f"[{user}]\nsecret = {password}\ndeny = 0.0.0.0/0.0.0.0\npermit = {permit}\n"
         "read = call,user,system\nwrite = originate,call,user,reporting\nwritetimeout = 1000\n"
@@ -222,15 +274,19 @@ def _present(path: Path) -> str | None:
         raise FileError(f"`{path}` cannot be read: {error.strerror}", "check its rights") from error
 
 
-def _replace(path: Path, text: str, mode: int) -> None:
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _replace(path: Path, content: bytes, mode: int) -> None:
     """The file appears whole or not at all, and survives a power cut. A link is followed, not replaced."""
     path = path.resolve()
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         try:
-            with open(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
-                stream.write(text)
+            with open(descriptor, "wb") as stream:
+                stream.write(content)
                 stream.flush()
                 os.fsync(descriptor)
             draft.replace(path)
