@@ -105,9 +105,13 @@ class Deliverer:
 
     async def deliver_due(self) -> None:
         """Deliver what is due until nothing is, and see each try to its end. Raises `StoreUnavailable`."""
-        while await self._start_due() or self._running:
+        while True:
+            self._news.clear()
+            await self._start_due()
             if self._running:
                 await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+            elif not self._news.is_set():  # else one has ended meanwhile, and made room for another
+                return
 
     async def _keep(self) -> None:
         while True:
@@ -168,7 +172,8 @@ class Deliverer:
     async def _record(self, claimed: Claimed, outcome: Outcome) -> None:
         match outcome.fate:
             case Fate.DELIVERED:
-                self.stats.delivered += await self._store.delivered(claimed, outcome.status)
+                first = await self._store.delivered(claimed, outcome.status)
+                self.stats.delivered += first
                 return
             case Fate.GONE:
                 dead = await self._store.gone(claimed, outcome)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -146,3 +149,22 @@ def test_backoff_grows_with_tries_and_chance(tries: int, one: float, other: floa
 def test_the_first_wait_is_ten_seconds_at_most() -> None:
     """The bound begins at ten seconds."""
     assert backoff(1, 1) == timedelta(seconds=10)
+
+
+def test_the_receiver_of_the_documents_verifies() -> None:
+    """The code that the how-to gives to receivers takes what is sent, and nothing that was changed or is old."""
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "webhooks.md").read_text("utf-8")
+    found: dict[str, Any] = {}
+    exec(page.split("```python\n")[1].split("```")[0], found)  # noqa: S102 - our own page
+    verify: Callable[[str, dict[str, str], bytes], bool] = found["verify"]
+    now = datetime.now(UTC)
+    message = refusal_message(CLAIMED, now, "x")
+    headers = dict(message.headers)
+    assert verify(SECRET, headers, message.body)
+    both = {**headers, "webhook-signature": f"v1,AAAA {headers['webhook-signature']}"}
+    assert verify(SECRET, both, message.body)
+    assert not verify(SECRET, headers, message.body + b" ")
+    assert not verify(SECRET, {**headers, "webhook-id": "msg_other"}, message.body)
+    assert not verify(secret_of(bytes(32)), headers, message.body)
+    old = refusal_message(CLAIMED, now - timedelta(minutes=6), "x")
+    assert not verify(SECRET, dict(old.headers), old.body)

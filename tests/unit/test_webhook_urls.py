@@ -72,7 +72,7 @@ def test_no_address_passes_that_the_library_knows_better(address: IPv4Address | 
         assert address.is_global
         assert not any((address.is_multicast, address.is_reserved, address.is_link_local, address.is_unspecified))
         if isinstance(address, IPv6Address):
-            assert address.ipv4_mapped is address.sixtofour is address.teredo is None
+            assert [address.ipv4_mapped, address.sixtofour, address.teredo] == [None] * 3
 
 
 @given(st.ip_addresses(v=4))
