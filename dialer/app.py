@@ -219,6 +219,11 @@ def open_registers(database: Database, by: str, packs: PackSet | None = None) ->
     )
 
 
+def open_refusal_store(database: Database) -> PostgresRefusalStore:
+    """Near misses, pages of a callee's refusals, calls that a refusal concerns."""
+    return PostgresRefusalStore(database.pool)
+
+
 def open_tokens(database: Database, by: str) -> Tokens:
     """The HTTP API's tokens; `by` is who changes them, for evidence."""
     return Tokens(PostgresTokenStore(database.pool), clock, by)

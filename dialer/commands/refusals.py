@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dialer.commands import importing
+from dialer.commands import importing, reviews
 from dialer.commands.terminal import (
     AsJson,
     Country,
@@ -20,12 +21,13 @@ from dialer.commands.terminal import (
     parse_instant,
     run,
     say,
+    settings,
     table,
     writing,
 )
 
 if TYPE_CHECKING:
-    from dialer.ports_refusals import RefusalRecord
+    from dialer.ports_refusals import FormArtefact, RefusalArtefact, RefusalRecord
 
 app = group('Refusals: callees\' "do not call me". Only a later consent, with evidence, ends one.')
 
@@ -54,6 +56,10 @@ def add(
     how: Annotated[How, typer.Option(help="How it was expressed.")] = How.AGENT,
     note: Annotated[str | None, typer.Option(help="What was said, or where to find it.", metavar="TEXT")] = None,
     at: Annotated[str | None, typer.Option(help="When (ISO 8601 with offset). Default: now.", metavar="ISO")] = None,
+    artefact: Annotated[
+        Path | None,
+        typer.Option(help="The form, letter or recording that proves it; a copy is kept.", metavar="FILE"),
+    ] = None,
     country: Country = None,
     as_json: AsJson = False,
 ) -> None:
@@ -61,11 +67,12 @@ def add(
 
     \b
     Examples:
-      heedline refusal add +442079460123 --seller acme --how complaint --note "letter of 3 May"
-      heedline refusal add 13800138000 --country CN --all-sellers
+      heedline refuse +442079460123 --seller acme --how complaint --artefact letter.pdf
+      heedline refuse 13800138000 --country CN --all-sellers --note "told the agent"
     """
     from dialer.app import clock
     from dialer.commands.terminal import actor
+    from dialer.notes import kept_note
     from dialer.ports_refusals import NewRefusal
     from dialer.registers import parsed_callee
 
@@ -73,24 +80,42 @@ def add(
         raise typer.BadParameter("give either `--seller CODE` or `--all-sellers`", param_hint="--seller")
     when = parse_instant(at, "--at") if at else clock()
     callee = parsed_callee(number, country, language())
+    kept = kept_note(note) if note is not None else None
+    form = _form(artefact) if artefact is not None else None
 
     async def work() -> int:
         async with opened() as (_, registers):
             return await registers.refusals.add(
-                NewRefusal(callee.digits, seller, how.value, when, agent=actor(), note=note)
+                NewRefusal(callee.digits, seller, how.value, when, agent=actor(), note=kept, artefact=form)
             )
 
     id = run(work())
     answer(
         as_json,
-        {"id": id, "number": callee.e164, "seller": seller, "how": how.value, "at": when},
+        {
+            "id": id,
+            "number": callee.e164,
+            "seller": seller,
+            "how": how.value,
+            "at": when,
+            "artefact": form and form.document(),
+        },
         lambda: typer.echo(say(f"refusal {id} of {callee.e164} is recorded", f"已记录 {callee.e164} 的拒绝（{id}）")),
     )
 
 
+def _form(file: Path) -> FormArtefact:
+    from dialer.artefacts import keep
+    from dialer.ports_refusals import FormArtefact
+
+    kept = keep(file, settings().home / "artefacts")
+    return FormArtefact(kept.sha256.hex(), kept.media_type, kept.location)
+
+
 @app.command()
 def show(number: NumberText, country: Country = None, as_json: AsJson = False) -> None:
-    """Show all refusals of a callee."""
+    """Show all refusals of a callee, with what proves each and the rules by which it binds."""
+    from dialer.notes import shown_note
     from dialer.registers import parsed_callee
 
     callee = parsed_callee(number, country, language())
@@ -100,17 +125,48 @@ def show(number: NumberText, country: Country = None, as_json: AsJson = False) -
             return await registers.refusals.of(callee)
 
     found = run(work())
+    headers = ["id", say("seller", "商家"), say("how", "方式"), say("at", "时间"), say("attempt", "呼叫")]
+    headers += [say("artefact", "凭证"), say("rule", "规则"), say("note", "备注")]
     answer(
         as_json,
         {"number": callee.e164, "refusals": [document(record) for record in found]},
         lambda: table(
-            ["id", say("seller", "商家"), say("how", "方式"), say("at", "时间"), say("note", "备注")],
+            headers,
             [
-                [each.id, each.refusal.seller or "*", each.refusal.how, each.refusal.at, each.refusal.note]
+                [
+                    each.id,
+                    each.refusal.seller or "*",
+                    each.refusal.how,
+                    each.refusal.at,
+                    each.refusal.attempt,
+                    _proof(each.refusal.artefact),
+                    each.rule,
+                    shown_note(each.refusal.note) or None,
+                ]
                 for each in found
             ],
         ),
     )
+
+
+def _proof(artefact: RefusalArtefact | None) -> str | None:
+    """What proves a refusal, in a few words."""
+    from dialer.hostile import printable
+    from dialer.ports_refusals import FormArtefact, KeyArtefact, RequestArtefact
+
+    match artefact:
+        case None:
+            return None
+        case KeyArtefact():
+            words = say(f"key {artefact.key} ({artefact.prompt})", f"按键 {artefact.key}（{artefact.prompt}）")
+        case FormArtefact():
+            words = artefact.location or artefact.sha256
+        case RequestArtefact():
+            words = say(f"request by {artefact.token}", f"{artefact.token} 的请求")
+            words += f", {artefact.form.location}" if artefact.form else ""
+        case _:
+            words = say(f"said: {artefact.transcript}", f"口述：{artefact.transcript}")
+    return printable(words, 80)
 
 
 @app.command("import")
@@ -150,8 +206,13 @@ def import_file(
 
 @app.command()
 def export(output: importing.Output = None) -> None:
-    """Write all refusals as CSV, in the form that `import` reads, with how each was expressed behind."""
+    """Write all refusals as CSV, in the form that `import` reads, with how each was expressed behind.
+
+    Imported again, here or elsewhere, nothing is recorded twice and every refusal is as it was expressed. What proves
+    them, and the calls that they were said in, `show` tells.
+    """
     from dialer.exports import write_row
+    from dialer.notes import NOTE_LIMIT, shown_note
 
     async def work() -> None:
         async with opened() as (_, registers):
@@ -159,7 +220,8 @@ def export(output: importing.Output = None) -> None:
                 write_row(stream, ["number", "seller", "at", "note", "how"])
                 async for record in registers.store.all_refusals():
                     r = record.refusal
-                    write_row(stream, [f"+{r.callee}", r.seller or "*", r.at, r.note, r.how])
+                    note = shown_note(r.note)[:NOTE_LIMIT]
+                    write_row(stream, [f"+{r.callee}", r.seller or "*", r.at, note, r.how])
 
     run(work())
 
@@ -176,5 +238,13 @@ def document(record: RefusalRecord) -> dict[str, Any]:
         "call_id": r.call_id,
         "agent": r.agent,
         "note": r.note,
+        "attempt": r.attempt,
+        "artefact": r.artefact and r.artefact.document(),
+        "rule": record.rule,
+        "rule_version": record.rule_version,
+        "receipt": r.receipt,
         "recorded_at": record.recorded_at,
     }
+
+
+reviews.register(app)
