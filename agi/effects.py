@@ -44,8 +44,8 @@ _ORDERED = re.compile(r"heedline-[0-9a-f]{16}")  # the unique id of an originate
 
 @dataclass(slots=True)
 class EffectStats:
-    """Counters since the start: refused calls that were out, their legs that were hung up, agents' phones that were
-    spared a call in vain, hang-ups that no switch took."""
+    """Counters since the start: refused calls that were out, their legs that were hung up (or gone by then), agents'
+    phones that were spared a call in vain, calls that no switch took down."""
 
     bound: int = 0
     cut: int = 0
@@ -83,7 +83,7 @@ class RefusalEffects:
         self._news = _News()
         self._searches = [_News() for _ in followers]
         self._bound: dict[int, _Bound] = {}
-        self._cutting: set[tuple[str, str]] = set()
+        self._cutting: set[tuple[Ami, str]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         for follower in followers:
             follower.on_dialled(lambda leg, follower=follower: self._dialled(follower, leg))  # type: ignore[misc]
@@ -121,7 +121,7 @@ class RefusalEffects:
         while True:
             callees = await self._news.take()
             try:
-                found = await self._calls.refused_calls(callees)
+                self._act(await self._calls.refused_calls(callees), callees)
                 wait = _FIRST_WAIT_S
             except StoreUnavailable as error:
                 log.error("refused calls cannot be looked up for now: %s", error)
@@ -132,8 +132,6 @@ class RefusalEffects:
                 log.exception("refused calls cannot be looked up for now")
                 self._news.put_back(callees)
                 await asyncio.sleep(_LONGEST_WAIT_S)
-            else:
-                self._act(found, callees)
 
     def _act(self, found: Sequence[OpenCall], callees: frozenset[int] | None) -> None:
         for call in found:
@@ -154,10 +152,18 @@ class RefusalEffects:
             self.stats.bound += 1
             while self._bound and (len(self._bound) >= _MOST_REMEMBERED or self._oldest().until < now):
                 del self._bound[next(iter(self._bound))]
-        conduct = self._conduct(call.callee)
-        ends = conduct is not None and conduct.ends(announcement=False)
         earlier = self._bound.pop(call.attempt, None)
-        self._bound[call.attempt] = _Bound(call, ends, now + _REMEMBERED_S, earlier is not None and earlier.alarmed)
+        alarmed = earlier is not None and earlier.alarmed
+        self._bound[call.attempt] = _Bound(call, self._ends(call.callee), now + _REMEMBERED_S, alarmed)
+
+    def _ends(self, callee: int) -> bool:
+        """Whether even a talk is ended. What the packs say of one callee must not hold up the others."""
+        try:
+            conduct = self._conduct(callee)
+            return conduct is not None and conduct.ends(announcement=False)
+        except Exception:
+            log.exception("what a refusal does to a talk is not known")
+            return False
 
     def _oldest(self) -> _Bound:
         return next(iter(self._bound.values()))
@@ -175,7 +181,7 @@ class RefusalEffects:
         answered = bound.call.answered or any(leg.answered for _, leg in legs)
         if answered and not bound.ends:
             return
-        fresh = [(f.ami, leg.unique_id) for f, leg in legs if (f.ami.name, leg.unique_id) not in self._cutting]
+        fresh = [(f.ami, leg.unique_id) for f, leg in legs if (f.ami, leg.unique_id) not in self._cutting]
         if fresh:
             self._start(self._cut_all(bound, fresh, _NORMAL if answered else _CALL_REJECTED))
         elif not legs and (away := [f.ami.name for f in self._followers if not f.ami.connected.is_set()]):
@@ -183,12 +189,13 @@ class RefusalEffects:
 
     async def _cut_all(self, bound: _Bound, legs: Sequence[tuple[Ami, str]], cause: str) -> None:
         faults = await asyncio.gather(*[self._hang_up(ami, unique_id, cause) for ami, unique_id in legs])
+        self.stats.cut += faults.count(None)
         if None not in faults:
             await self._alarm(bound, "; ".join(fault for fault in faults if fault))
 
     async def _hang_up(self, ami: Ami, unique_id: str, cause: str) -> str | None:
         """None: it is gone, or will be at once; else why not."""
-        key = (ami.name, unique_id)
+        key = (ami, unique_id)
         self._cutting.add(key)
         try:
             await ami.action("Hangup", {"Channel": unique_id, "Cause": cause}, within_s=_PATIENCE_S)
@@ -198,7 +205,6 @@ class RefusalEffects:
             return str(error)
         finally:
             self._cutting.discard(key)
-        self.stats.cut += 1
         return None
 
     async def _alarm(self, bound: _Bound, problem: str) -> None:
