@@ -24,7 +24,7 @@ from dialer.bulk import Imports, Validator, validate_here
 from dialer.config import Ami, Settings
 from dialer.consents import Consents
 from dialer.errors import ConfigError, DatabaseError
-from dialer.gate import Gate
+from dialer.gate import Gate, nobody
 from dialer.imports import RowFault
 from dialer.policy.admin import load_admin
 from dialer.policy.facts import CallRequest
@@ -151,8 +151,11 @@ def load_policy(settings: Settings) -> PackSet:
 
 
 @contextlib.asynccontextmanager
-async def open_gate(settings: Settings, database: Database) -> AsyncIterator[Gate]:
-    """The gate on a pool of its own, whose connections are few and never reset between batches.
+async def open_gate(
+    settings: Settings, database: Database, packs: PackSet | None = None, withheld: Callable[[int], bool] = nobody
+) -> AsyncIterator[Gate]:
+    """The gate on a pool of its own, whose connections are few and never reset between batches. `packs` None: those of
+    the settings; `withheld` as in `Gate`.
 
     The server gives a statement up before the gate does: a redemption that went through later would use a permit up for
     a call that was refused.
@@ -168,12 +171,13 @@ async def open_gate(settings: Settings, database: Database) -> AsyncIterator[Gat
     store = PostgresGateStore(pool)
     gate = Gate(
         store,
-        load_policy(settings),
+        packs or load_policy(settings),
         clock,
         patience_s=patience,
         max_batch=settings.gate.max_batch,
         workers=settings.gate.workers,
         latest=await PostgresGateStore(database.pool).latest_decision(),  # it may look far back
+        withheld=withheld,
     )
     try:
         yield gate

@@ -1,4 +1,5 @@
-"""A running node: the gate behind FastAGI, the switches' events, the scheduled jobs, health. `heedline serve` runs it.
+"""A running node: the gate behind FastAGI, refusals by every way, the switches' events, jobs, health and API.
+`heedline serve` runs it.
 
 Part of the wiring, like `dialer.app`, which opens what is used here.
 """
@@ -18,34 +19,46 @@ from typing import Any
 import asyncpg
 from aiohttp import web
 
-from agi.alarm import TrunkWatch
 from agi.ami import Ami
-from agi.effects import RefusalEffects
 from agi.egress import egress
-from agi.follow import Follower, close_orphans
 from agi.outbound import outbound
-from agi.server import Limits, RunningServer, serve
+from agi.refusal import KeyedRefusals, refusal
+from agi.server import Entry, Limits, Route, RunningServer, serve
 from db.attempt_store import PostgresAttemptStore
 from db.gate_store import current_configuration
 from db.leader import PostgresLeader
-from db.listen import Listener
 from db.pool import lent
-from db.refusal_store import PostgresRefusalStore
-from db.register_store import PostgresRegisterStore
-from dialer.app import Database, ami_address, clock, open_database, open_gate, open_registers
-from dialer.attempts import AttemptLog
+from dialer.app import (
+    Database,
+    Registers,
+    clock,
+    load_policy,
+    open_database,
+    open_gate,
+    open_refusal_store,
+    open_registers,
+    open_tokens,
+)
 from dialer.config import Settings
-from dialer.errors import ConfigError, StoreUnavailable
+from dialer.deliverer import Deliverer
+from dialer.ears import Ears, open_ears
+from dialer.errors import ConfigError
 from dialer.freshness import stale_lists
 from dialer.gate import Gate
 from dialer.jobs import Job, run_jobs
 from dialer.loosenings import record_loosenings
+from dialer.policy.pack import PackSet
 from dialer.ports_attempts import Alarm
+from dialer.recording import Recorder
+from dialer.refusals import Refusals
+from dialer.switches import Switches, open_switches
+from dialer.web.api import Api, api_app, mount
 from dialer.web.health import health_app
+from dialer.webhook_node import open_deliverer, prune_deliveries
 
 log = logging.getLogger(__name__)
 
-_ORPHANS_EVERY_S = 60.0
+_BY = "service"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,26 +71,60 @@ class Service:
     http_port: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What a node is made of."""
+
+    settings: Settings
+    database: Database
+    registers: Registers
+    recorder: Recorder
+    gate: Gate
+    ears: Ears
+    switches: Switches
+    deliverer: Deliverer
+    agi: RunningServer
+
+
 @contextlib.asynccontextmanager
 async def open_service(settings: Settings) -> AsyncIterator[Service]:
     """Start everything and stop it again. Raises `HeedlineError` when a part cannot start."""
     async with contextlib.AsyncExitStack() as stack:
-        database = await stack.enter_async_context(open_database(settings))
-        gate = await stack.enter_async_context(open_gate(settings, database))
-        await record_loosenings(gate.packs.loosenings, PostgresRegisterStore(database.pool), clock, "service")
-        amis = await _follow_switches(settings, database, gate, stack)
-        await stack.enter_async_context(run_jobs(PostgresLeader(database.dsn), _jobs(gate, database)))
-        agi = await _listen(settings, gate)
+        enter = stack.enter_async_context
+        packs = load_policy(settings)
+        database = await enter(open_database(settings))
+        registers = open_registers(database, _BY, packs)
+        refusals, calls = registers.refusals, open_refusal_store(database)
+        recorder = await enter(Recorder(refusals, settings.spool_folder))
+        gate = await enter(open_gate(settings, database, packs, recorder.withholds))
+        await record_loosenings(packs.loosenings, registers.store, clock, _BY)
+        ears = await enter(open_ears(settings, recorder=recorder, refusals=refusals, calls=calls, clock=clock))
+        keyed = KeyedRefusals(recorder, calls, refusals.conduct, clock, lambda: _countries(registers))
+        switches = await enter(open_switches(settings, database, refusals.conduct, keyed, ears))
+        deliverer = await enter(open_deliverer(settings, database))
+        await enter(run_jobs(PostgresLeader(database.dsn), _jobs(packs, database)))
+        agi = await _listen(settings, gate, keyed, ears)
         stack.push_async_callback(agi.close)
-        port = await _serve_health(settings, gate, agi, amis, database, stack)
+        parts = _Parts(settings, database, registers, recorder, gate, ears, switches, deliverer, agi)
+        port = await _serve_http(parts, packs, stack)
         stack.enter_context(_announced(settings, agi.port, port))
-        yield Service(gate, agi, amis, port)
+        yield Service(gate, agi, switches.amis, port)
 
 
-async def _listen(settings: Settings, gate: Gate) -> RunningServer:
+async def _countries(registers: Registers) -> list[str]:
+    """Countries whose national form an inbound call's number may have."""
+    return sorted({trunk.country for trunk in await registers.store.trunks()})
+
+
+async def _listen(settings: Settings, gate: Gate, keyed: KeyedRefusals, ears: Ears) -> RunningServer:
     wanted = settings.agi
     limits = Limits(deadline_s=wanted.deadline_ms / 1000, max_concurrent=wanted.max_concurrent)
-    routes = {"outbound": outbound(gate), "egress": egress(gate, settings.egress.trunk)}
+    routes: dict[str, Entry | Route] = {
+        "outbound": outbound(gate),
+        "egress": egress(gate, settings.egress.trunk),
+        "refusal": refusal(keyed),
+        "stream": ears.route,
+    }
     try:
         return await serve(wanted.host, wanted.port, routes, limits=limits, reuse_port=wanted.reuse_port)
     except OSError as error:
@@ -87,94 +134,30 @@ async def _listen(settings: Settings, gate: Gate) -> RunningServer:
         ) from error
 
 
-async def _follow_switches(
-    settings: Settings, database: Database, gate: Gate, stack: contextlib.AsyncExitStack
-) -> tuple[Ami, ...]:
-    """Connect to every configured switch: attempts are followed, refused ones are cut, trunks are watched."""
-    store = PostgresAttemptStore(database.pool)
-    attempts = await stack.enter_async_context(AttemptLog(store, clock))
-    amis: list[Ami] = []
-    followers: list[Follower] = []
-    for switch in settings.ami:
-        ami = Ami(ami_address(switch))
-        followers.append(Follower(ami, attempts, clock))
-        watch = TrunkWatch(ami, switch.trunks, store, clock)
-        stack.push_async_callback(watch.close)
-        amis.append(ami)
-    if followers:
-        await stack.enter_async_context(_effects(followers, database, gate))
-    for ami in amis:  # when all that listens to it is there
-        await stack.enter_async_context(ami)
-    if followers:
-        sweep = asyncio.create_task(_sweep_orphans(followers, attempts))
-        stack.push_async_callback(_cancelled, sweep)
-    return tuple(amis)
-
-
-@contextlib.asynccontextmanager
-async def _effects(followers: list[Follower], database: Database, gate: Gate) -> AsyncIterator[None]:
-    """Whoever records a refusal, on whichever node: the calls that it binds are cut on these switches."""
-    conduct = open_registers(database, "service", gate.packs).refusals.conduct
-    calls, alarms = PostgresRefusalStore(database.pool), PostgresAttemptStore(database.pool)
-    async with (
-        RefusalEffects(followers, calls, conduct, alarms, clock) as effects,
-        Listener(database.dsn, {"heedline_refusal": effects.refused}),
-    ):
-        yield
-
-
-async def _sweep_orphans(followers: list[Follower], attempts: AttemptLog) -> None:
-    while True:
-        try:
-            await close_orphans(followers, attempts)
-        except StoreUnavailable as error:
-            log.warning("open attempts not looked at: %s", error)
-        await asyncio.sleep(_ORPHANS_EVERY_S)
-
-
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-
-
-def _jobs(gate: Gate, database: Database) -> list[Job]:
+def _jobs(packs: PackSet, database: Database) -> list[Job]:
     alarms = PostgresAttemptStore(database.pool)
 
     async def freshness() -> None:
         lists = (await current_configuration(database.pool)).all_lists
-        for stale in stale_lists(gate.packs.packs, lists, clock()):
+        for stale in stale_lists(packs.packs, lists, clock()):
             log.warning("%s", stale.text)
             await alarms.raise_alarm(Alarm(clock(), "list_stale", stale.list, stale.text))
 
-    return [Job("list freshness", freshness, hours=12)]
+    async def prune() -> None:
+        await prune_deliveries(database)
+
+    return [Job("list freshness", freshness, hours=12), Job("old deliveries", prune, hours=24)]
 
 
-async def _serve_health(
-    settings: Settings,
-    gate: Gate,
-    agi: RunningServer,
-    amis: tuple[Ami, ...],
-    database: Database,
-    stack: contextlib.AsyncExitStack,
-) -> int:
-    since = clock()
+async def _serve_http(parts: _Parts, packs: PackSet, stack: contextlib.AsyncExitStack) -> int:
+    settings, since = parts.settings, clock()
 
     async def status() -> dict[str, Any]:
-        reachable = await _answers(database)
-        return {
-            "ready": reachable,
-            "version": metadata.version("heedline"),
-            "pid": os.getpid(),
-            "since": since.isoformat(),
-            "database": reachable,
-            "gate": asdict(gate.stats),
-            "agi": asdict(agi.stats),
-            "switches": [{"name": ami.name, "connected": ami.connected.is_set()} for ami in amis],
-            "packs": {pack.id: pack.version for pack in gate.packs.packs},
-            "loosenings": len(gate.packs.loosenings),
-        }
+        return await _status(parts, packs) | {"since": since.isoformat()}
 
-    runner = web.AppRunner(health_app(status), access_log=None)
+    app = health_app(status)
+    mount(app, api_app(_api(parts, packs)))
+    runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     site = web.TCPSite(runner, settings.http.host, settings.http.port, reuse_port=settings.agi.reuse_port or None)
@@ -186,6 +169,33 @@ async def _serve_health(
             "stop what uses the port, or set another `http.port` in heedline.toml",
         ) from error
     return int(runner.addresses[0][1])
+
+
+def _api(parts: _Parts, packs: PackSet) -> Api:
+    database = parts.database
+
+    def refusals(by: str) -> Refusals:
+        return open_registers(database, by, packs).refusals
+
+    return Api(refusals, open_refusal_store(database), open_tokens(database, _BY), parts.gate.check, clock)
+
+
+async def _status(parts: _Parts, packs: PackSet) -> dict[str, Any]:
+    reachable = await _answers(parts.database)
+    return {
+        "ready": reachable,
+        "version": metadata.version("heedline"),
+        "pid": os.getpid(),
+        "database": reachable,
+        "gate": asdict(parts.gate.stats),
+        "agi": asdict(parts.agi.stats),
+        "recorder": asdict(parts.recorder.stats),
+        "speech": parts.ears.status(),
+        "webhooks": asdict(await parts.deliverer.status() if reachable else parts.deliverer.stats),
+        **parts.switches.status(),
+        "packs": {pack.id: pack.version for pack in packs.packs},
+        "loosenings": len(packs.loosenings),
+    }
 
 
 async def _answers(database: Database) -> bool:

@@ -52,8 +52,25 @@ def _lines(figures: dict[str, Any]) -> list[str]:
         f"FastAGI: {agi['accepted']} asked, {agi['answered']} answered, not answered: {refused or 'none'}",
         f"policy: {len(figures['packs'])} packs, {figures['loosenings']} loosenings",
     ]
+    lines += _more(figures)
     switches = [
         f"switch {switch['name']}: {'connected' if switch['connected'] else 'NOT CONNECTED'}"
         for switch in figures["switches"]
     ]
     return lines + switches
+
+
+def _more(figures: dict[str, Any]) -> list[str]:
+    """Refusals, speech and webhooks."""
+    recorder, speech, webhooks = figures["recorder"], figures["speech"], figures["webhooks"]
+    lines = [
+        f"refusals: {recorder['recorded']} recorded here, {recorder['waiting']} wait on this node's disk",
+        f"webhooks: {webhooks['delivered']} delivered, {webhooks['failed']} failed tries, {webhooks['dead']} given up, "
+        f"{webhooks['waiting']} wait",
+    ]
+    if not speech["on"]:
+        return [*lines, f"speech: off: {speech['problem']}"]
+    listening = speech["listening"]
+    heard = ", ".join(f"{name} {count}" for name, count in listening.items() if count and isinstance(count, int))
+    lines.append(f"speech: listens on port {speech['port']}; {heard or 'nothing heard yet'}")
+    return lines + [f"speech: `{language}` is not heard: {why}" for language, why in speech["missing"].items()]
