@@ -87,7 +87,12 @@ Instant = Annotated[
 ]
 NumberText = Annotated[
     StrictStr,
-    Field(min_length=1, max_length=32, description="The callee's number: E.164 with `+`, or as `country` writes it."),
+    Field(
+        min_length=1,
+        max_length=32,
+        description="The callee's number: E.164 with `+`, or as `country` writes it.",
+        examples=["+8613800138000"],
+    ),
 ]
 SellerCode = Annotated[StrictStr, Field(pattern=SELLER_PATTERN)]
 Country = Annotated[
@@ -119,6 +124,15 @@ class RefusalBody(_Read):
         extra="forbid",
         frozen=True,
         json_schema_extra={
+            "examples": [
+                {
+                    "number": "+8613800138000",
+                    "seller": "acme",
+                    "how": "message",
+                    "at": "2026-10-20T10:00:00+08:00",
+                    "note": "TD",
+                }
+            ],
             "oneOf": [
                 {
                     "required": ["seller"],
@@ -128,7 +142,7 @@ class RefusalBody(_Read):
                     "required": ["all_sellers"],
                     "properties": {"seller": {"type": "null"}, "all_sellers": {"const": True}},
                 },
-            ]
+            ],
         },
     )
 
