@@ -72,7 +72,7 @@ async def migrate(dsn: str) -> None:
 @contextlib.asynccontextmanager
 async def _engine(dsn: str) -> AsyncIterator[AsyncEngine]:
     engine = create_async_engine(
-        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(dsn), poolclass=NullPool
+        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(dsn, timeout=10), poolclass=NullPool
     )
     try:
         yield engine

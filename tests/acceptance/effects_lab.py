@@ -186,7 +186,8 @@ class Desk:
         """Wait until the node is connected to both switches, or to none."""
         async with aiohttp.ClientSession() as session, asyncio.timeout(40):
             while True:
-                (announced,) = (self.home / "run").glob("service-*.json")
+                # one that was killed leaves its own behind
+                announced = max((self.home / "run").glob("service-*.json"), key=lambda file: file.stat().st_mtime_ns)
                 port = json.loads(announced.read_text("utf-8"))["http_port"]
                 async with session.get(f"http://127.0.0.1:{port}/status") as response:
                     switches = (await response.json())["switches"]
