@@ -124,7 +124,7 @@ class Prompt:
 
 
 def plan_sounds(role: Role, folder: Path) -> list[Prompt]:
-    """The prompts of a role in `folder`, a folder for each language. Recordings that are there are a person's choice."""
+    """The prompts of a role in `folder`, by language. Recordings that are there are a person's choice."""
     if role != "pbx":
         return []
     places = [(file, folder / file.parent.name / file.name) for file in sorted(SOUNDS.glob("*/*.wav"))]

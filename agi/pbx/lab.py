@@ -53,11 +53,13 @@ exten => s,1,Answer()
  same => n,Wait(3600)
 """
 
-# Calls that come from the carrier: an endpoint by which none can leave, so no way around the gate.
+# Calls to a presented number: an endpoint by which none can leave, so no way around the gate. It is known by a header,
+# so that whoever else calls from the carrier's address is whom a test makes him.
 _INBOUND = """
 [inbound]
 type = endpoint
 context = heedline-callback
+trust_id_inbound = yes
 transport = udp
 disallow = all
 allow = ulaw,alaw
@@ -68,8 +70,9 @@ bind_rtp_to_media_address = yes
 [inbound]
 type = identify
 endpoint = inbound
-match = {address}
+match_header = {header}
 """
+_RINGS_BACK = ("X-Lab", "rings back")
 
 _PHONE = """
 [{name}]
@@ -207,17 +210,19 @@ class Lab:
         *,
         way: Way = Way.AGENT,
         cli: str = "",
+        agent: str = "",
         variables: Mapping[str, str] | None = None,
         timeout_s: float = 30,
     ) -> Call:
         """Start a call on the PBX by AMI and return when the side called first has answered or failed.
 
-        `variables` are channel variables such as HEEDLINE_SELLER, inherited by the channels that it starts, or
-        functions such as `PJSIP_HEADER(add,X-Name)`. Values hold no comma: AMI separates variables by it.
+        `agent` is his phone (`PJSIP/1007`); without one the agent is a channel that waits. `variables` are channel
+        variables such as HEEDLINE_SELLER, inherited by the channels that it starts, or functions such as
+        `PJSIP_HEADER(add,X-Name)`. Values hold no comma: AMI separates variables by it.
         """
         ident = f"lab-{secrets.token_hex(4)}-{next(self._calls)}"
         fields = [
-            *_legs(way, number, self.settings.egress),
+            *_legs(way, number, self.settings.egress, agent),
             ("ChannelId", ident),
             ("OtherChannelId", f"{ident}-2"),
             ("Timeout", str(int(timeout_s * 1000))),
@@ -233,7 +238,7 @@ class Lab:
     async def ring_back(self, number: str, *, cli: str, keys: str = "9", hidden: bool = False) -> Call:
         """Call a number of the PBX from the carrier as `cli`, and press `keys` (`silent`: none) once it has answered.
 
-        `hidden`: the caller asks that his number be not shown (Privacy, RFC 3323).
+        `hidden`: the network knows the number, and that it shall not be shown (RFC 3325).
         """
         ident = f"lab-{secrets.token_hex(4)}-{next(self._calls)}"
         fields = [
@@ -241,12 +246,15 @@ class Lab:
             ("Context", "lab-callers"),
             ("Exten", keys),
             ("Priority", "1"),
-            ("CallerID", f"<{cli}>"),
+            ("CallerID", "<anonymous>" if hidden else f"<{cli}>"),
             ("ChannelId", ident),
             ("Async", "true"),
+            ("Variable", f"PJSIP_HEADER(add,{_RINGS_BACK[0]})={_RINGS_BACK[1]}"),
         ]
         if hidden:
-            fields.append(("Variable", "CALLERID(pres)=prohib"))
+            asserted = f"<sip:{cli}@{self.carrier.address}>"
+            fields.append(("Variable", f"PJSIP_HEADER(add,P-Asserted-Identity)={asserted}"))
+            fields.append(("Variable", "PJSIP_HEADER(add,Privacy)=id"))
         manager = self.carrier.manager
         return Call(ident, await manager.originate(fields, within=35), manager)
 
@@ -256,7 +264,7 @@ class Lab:
             + "".join(render(fragment, self.settings) for fragment in FEATURES_FRAGMENTS),
             "extensions.conf": _dialplan(PBX_FRAGMENTS, self.settings) + _AGENT,
             "pjsip.conf": _pjsip(self.pbx, {self.settings.egress: (self.egress, "lab-agent")})
-            + _INBOUND.format(own=self.pbx.address, address=self.carrier.address)
+            + _INBOUND.format(own=self.pbx.address, header=": ".join(_RINGS_BACK))
             + "".join(
                 _PHONE.format(name=name, address=self.carrier.address, port=self.carrier.sip_port) for name in PHONES
             ),
@@ -281,15 +289,17 @@ def _inherited(name: str) -> str:
     return name if "(" in name else f"__{name}"
 
 
-def _legs(way: Way, number: str, trunk: str) -> list[tuple[str, str]]:
+def _legs(way: Way, number: str, trunk: str, agent: str) -> list[tuple[str, str]]:
     """The Originate fields that say who is called first and what happens then."""
-    agent = "Local/s@lab-agent/n"
     if way is Way.AGENT:
-        return [("Channel", agent), ("Context", "heedline-outbound"), ("Exten", number), ("Priority", "1")]
+        phone = agent or "Local/s@lab-agent/n"
+        return [("Channel", phone), ("Context", "heedline-outbound"), ("Exten", number), ("Priority", "1")]
+    called = f"Local/{number}@heedline-outbound/n"
     if way is Way.ANNOUNCEMENT:
-        called = f"Local/{number}@heedline-outbound/n"
         return [("Channel", called), ("Context", "heedline-announce"), ("Exten", "s"), ("Priority", "1")]
-    first = f"Local/{number}@heedline-outbound/n" if way is Way.CALLEE else f"PJSIP/{number}@{trunk}"
+    first = called if way is Way.CALLEE else f"PJSIP/{number}@{trunk}"
+    if agent:
+        return [("Channel", first), ("Application", "Dial"), ("Data", f"{agent},30")]
     return [("Channel", first), ("Context", "lab-agent"), ("Exten", "s"), ("Priority", "1")]
 
 

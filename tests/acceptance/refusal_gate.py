@@ -1,4 +1,4 @@
-"""What the tests of keys add to the fake gate and to the lab: the refusals that were told, and what a switch then keeps."""
+"""What the tests of keys add to the fake gate and to the lab: refusals that were told, and what a switch then keeps."""
 
 from __future__ import annotations
 
@@ -30,17 +30,20 @@ class Reply(Enum):
 
 @dataclass
 class RefusalGate(FakeGate):
-    """A gate that allows, and is told of refusals: `told` by the names of `FIELDS`."""
+    """A gate that allows, and is told of refusals: `told` by the names of `FIELDS`. `stream` is the stream that an
+    announcement gets, `ended` what is answered when it has ended."""
 
     reply: Reply = Reply.RECORDED
     language: str = "en"
     hangup: str = "no"
     stream: str = ""
+    ended: str = ""
     told: list[dict[str, str]] = field(default_factory=list)
 
     def reset(self) -> None:
         super().reset()
-        self.reply, self.language, self.hangup, self.stream = Reply.RECORDED, "en", "no", ""
+        self.reply, self.language, self.hangup = Reply.RECORDED, "en", "no"
+        self.stream = self.ended = ""
         self.told.clear()
 
     async def _answer(
@@ -48,7 +51,7 @@ class RefusalGate(FakeGate):
     ) -> None:
         script, *arguments = request
         if script == "stream":
-            await self._set({"HEEDLINE_STREAM": self.stream}, reader, writer)
+            await self._set({"HEEDLINE_STREAM": self.ended if arguments[2] else self.stream}, reader, writer)
         elif script == "refusal":
             self.told.append(dict(zip(FIELDS, arguments, strict=True)))
             await self._reply(reader, writer)
@@ -77,19 +80,27 @@ class RefusalGate(FakeGate):
         await reader.readline()
 
 
-async def refusal_event(lab: Lab, within: float = 15) -> Packet:
-    """The first refusal that the call centre's switch has come to an end with."""
+async def refusal_event(lab: Lab, within: float = 20) -> Packet:
+    """The first refusal that the call centre's switch has come to an end with; its prompt is about to be played."""
     return await lab.pbx.manager.expect(lambda event: event.get("UserEvent") == "HeedlineRefusal", within)
 
 
-async def played(lab: Lab, within: float = 15) -> list[str]:
-    """The prompts that the call centre's switch has begun to play, by their names, oldest first."""
-    del within
-    return [
-        event["AppData"].rpartition("/")[2]
-        for event in lab.pbx.manager.events
-        if event.get("Event") == "Newexten" and event.get("Application") in ("Playback", "BackGround")
-    ]
+async def heard(lab: Lab, prompt: str, within: float = 20) -> None:
+    """Wait until the call centre's switch has played a prompt (`en/heedline-offer`) to its end, or until a key."""
+    manager = lab.pbx.manager
+    begun = await manager.expect(
+        lambda event: event.get("Event") == "Newexten" and event.get("AppData", "").endswith(f"/{prompt}"), within
+    )
+    status = {"Playback": "PLAYBACKSTATUS", "BackGround": "BACKGROUNDSTATUS"}[begun["Application"]]
+    ended = await manager.expect(
+        lambda event: (
+            event.get("Event") == "VarSet"
+            and (event.get("Variable"), event.get("Channel")) == (status, begun["Channel"])
+            and manager.events.index(event) > manager.events.index(begun)
+        ),
+        within,
+    )
+    assert ended["Value"] == "SUCCESS"
 
 
 async def kept(lab: Lab) -> dict[str, str]:
@@ -100,3 +111,10 @@ async def kept(lab: Lab) -> dict[str, str]:
         if separator and key.startswith("/heedline-refusal/"):
             entries[key.strip().removeprefix("/heedline-refusal/")] = value.strip()
     return entries
+
+
+async def hung_up(lab: Lab, channel: str, within: float = 20) -> Packet:
+    """Wait until a channel of the call centre's switch has ended."""
+    return await lab.pbx.manager.expect(
+        lambda event: event.get("Event") == "Hangup" and event.get("Channel") == channel, within
+    )
