@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shlex
@@ -41,7 +42,8 @@ class Server:
         postmaster = (self.data / "postmaster.pid").read_text("utf-8").split()[0]
         children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text("ascii").split()
         for pid in (postmaster, *children):
-            os.kill(int(pid), number)
+            with contextlib.suppress(ProcessLookupError):  # one that has ended meanwhile
+                os.kill(int(pid), number)
 
     def _control(self, *arguments: str) -> None:
         command = [str(self._control_program), "-w", "-D", str(self.data), *arguments]

@@ -1,4 +1,5 @@
-"""`make bench`: the gate beside a floor, on a database of 10^5 to 10^6 rows (or more: `--rows`): rates and waits.
+"""`make bench`: the gate beside a floor, on a database of 10^5 to 10^6 rows (or more: `--rows`): rates and waits; then
+how long a ringing call rings on after its callee's refusal (`--only cancel` for that alone).
 
 Both sides run in one session and in turn, each a process of its own on the machine's cores; medians of the rounds.
 """
@@ -24,6 +25,7 @@ import asyncpg
 
 from db.embedded import EmbeddedServer, ensure_database
 from db.migrate import migrate
+from tests.benchmarks import cancel
 from tests.benchmarks.scrub import compare
 from tests.benchmarks.seed import seed
 from tests.benchmarks.switch import Run, Switch
@@ -95,8 +97,7 @@ async def _through_a_switch(options: argparse.Namespace, dsn: str, folder: Path,
         f"\nCalls through a real Asterisk, {options.calls} offered a second for 10 s; SIPp on the same cores; medians "
         f"of {options.rounds} alternating rounds.\n\n| side | calls a second | failed |\n|---|---|---|"
     )
-    home = Path(os.environ.get("HEEDLINE_HOME") or Path.home() / ".local" / "share" / "heedline")
-    switch = Switch(home, folder, _PORT)
+    switch = Switch(_home(), folder, _PORT)
     runs: dict[str, list[Run]] = {"bare": [], "gate": []}
     async with switch.instance:
         for _ in range(options.rounds):
@@ -127,6 +128,11 @@ async def _prepare(folder: Path, rows: int) -> tuple[EmbeddedServer, str]:
     return server, dsn
 
 
+def _home() -> Path:
+    """Where an unpacked Asterisk is kept."""
+    return Path(os.environ.get("HEEDLINE_HOME") or Path.home() / ".local" / "share" / "heedline")
+
+
 def main() -> None:
     """Print tables in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -135,7 +141,17 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4.0, help="of load, a side and round")
     parser.add_argument("--calls", type=int, default=300, help="offered a second to the switch")
+    parser.add_argument("--cancels", type=int, default=400, help="ringing calls that are refused, a row")
+    parser.add_argument("--only", choices=["cancel"], help="this section alone")
     options = parser.parse_args()
+    if options.only is None:
+        _gate(options)
+    with tempfile.TemporaryDirectory(prefix="heedline-bench-") as name:
+        asyncio.run(cancel.measure(Path(name), _home(), options.cancels))
+
+
+def _gate(options: argparse.Namespace) -> None:
+    """The gate, over databases of growing size."""
     print(
         f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, asyncpg "
         f"{metadata.version('asyncpg')}, panoramisk {metadata.version('panoramisk')}; load generator, service and "
