@@ -120,8 +120,8 @@ async def receiver(behave: Behaviour | None = None, tls: ssl.SSLContext | None =
             found.arrival.set()
             await found.behave(received, writer)
             await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
-            pass  # the client has gone
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError, ssl.SSLError):
+            pass  # the client has gone, or the test has ended
         finally:
             tasks.discard(task)
             writer.close()
