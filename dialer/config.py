@@ -125,6 +125,13 @@ class Webhooks(_Section):
     give_up_h: float = Field(72.0, ge=0.001, le=720)
 
 
+class Refusals(_Section):
+    """`spool` is the folder of refusals that wait for the database; by default `spool/refusals` in the home folder.
+    Nodes on different databases must not share one."""
+
+    spool: Path | None = None
+
+
 class Settings(_Section):
     """All settings."""
 
@@ -136,6 +143,7 @@ class Settings(_Section):
     gate: Gate = Gate()
     http: Http = Http()
     egress: Egress = Egress()
+    refusals: Refusals = Refusals()
     speech: Speech = Speech()
     webhooks: Webhooks = Webhooks()
     language: Literal["en", "zh"] = "en"
@@ -161,7 +169,7 @@ class Settings(_Section):
     @property
     def spool_folder(self) -> Path:
         """Refusals that wait for the database."""
-        return self.home / "spool" / "refusals"
+        return self.refusals.spool or self.home / "spool" / "refusals"
 
     @property
     def policy_file(self) -> Path:

@@ -37,7 +37,7 @@ def write_settings(folder: Path, dsn: str, patience: Patience) -> tuple[Path, in
     port = free_port("127.0.0.1")
     file = folder / "heedline.toml"
     file.write_text(
-        f"[agi]\nport = {port}\ndeadline_ms = {patience.agi_ms}\n[http]\nport = 0\n"
+        f"[agi]\nport = {port}\ndeadline_ms = {patience.agi_ms}\n[http]\nport = 0\n[speech]\nenabled = false\n"
         f'[gate]\npatience_ms = {patience.gate_ms}\n[egress]\ntrunk = "{TRUNK}"\n'
         f"[database]\nurl = {json.dumps(dsn)}\n",
         "utf-8",

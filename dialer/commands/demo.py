@@ -18,14 +18,14 @@ from dialer.errors import ConfigError
 
 if TYPE_CHECKING:
     from dialer.config import Settings
-    from dialer.demo.calls import Row
+    from dialer.demo.rows import Row
     from dialer.demo.stage import Stage
 
 _HEADINGS = {
-    "en": ("path", "situation", "number", "verdict", "reasons", "INVITEs", ""),
-    "zh": ("路径", "情形", "号码", "裁决", "理由", "INVITE 数", ""),
+    "en": ("path", "situation", "number", "verdict", "reasons", "INVITEs", "refusal", ""),
+    "zh": ("路径", "情形", "号码", "裁决", "理由", "INVITE 数", "拒绝", ""),
 }
-_WIDTHS = (9, 33, 16, 8, 44, 8, 6)
+_WIDTHS = (12, 33, 16, 8, 44, 8, 13, 6)
 
 
 def demo(
@@ -64,6 +64,8 @@ async def _run(settings: Settings, stay: bool, as_json: bool) -> bool:
                 if not as_json:
                     typer.echo(_line(_cells(row)))
             _close(rows, as_json)
+            if stage.calls.unheard:
+                say(f"no callee spoke, because English is not heard: {stage.calls.unheard}")
             if stay:
                 _next_steps(stage)
                 await asyncio.Event().wait()
@@ -83,9 +85,20 @@ def _quiet(_: str) -> None:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    verdict = row.outcome or "no answer"
+    from dialer.demo.rows import RING_BACK
+
+    verdict = row.outcome or ("-" if row.path == RING_BACK else "no answer")
     mark = "ok" if row.right else "WRONG"
-    return (row.path, row.situation, row.number, verdict, " ".join(row.reasons) or "-", str(row.invites), mark)
+    return (
+        row.path,
+        row.situation,
+        row.number,
+        verdict,
+        " ".join(row.reasons) or "-",
+        str(row.invites),
+        row.refusal or "-",
+        mark,
+    )
 
 
 def _line(cells: tuple[str, ...]) -> str:
@@ -97,13 +110,16 @@ def _line(cells: tuple[str, ...]) -> str:
 def _close(rows: list[Row], as_json: bool) -> None:
     wrong = [row.situation for row in rows if not row.right]
     if as_json:
-        keys = ("path", "situation", "number", "outcome", "reasons", "invites", "right")
+        keys = ("path", "situation", "number", "outcome", "reasons", "invites", "refusal", "right")
         typer.echo(json.dumps([{key: getattr(row, key) for key in keys} for row in rows], ensure_ascii=False))
     elif wrong:
         typer.echo(f"\n{len(wrong)} of {len(rows)} rows are not as they should be: {', '.join(wrong)}")
     else:
-        refused = sum(row.invites == 0 for row in rows)
-        typer.echo(f"\n{len(rows)} rows as they should be; {refused} calls did not reach the carrier.")
+        stopped = sum(not row.invites for row in rows if row.outcome or not row.refusal)
+        told = sum(bool(row.refusal) for row in rows)
+        typer.echo(
+            f"\n{len(rows)} rows as they should be; {stopped} calls did not reach the carrier, {told} callees refused."
+        )
 
 
 def _next_steps(stage: Stage) -> None:

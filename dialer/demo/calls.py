@@ -12,88 +12,68 @@ from agi.ami import Ami
 from agi.originate import Order, originate
 from agi.pbx.lab import Lab, Way
 from db.sql import queries
+from dialer.app import Registers
 from dialer.demo.node import Node
+from dialer.demo.refusals import refusal_rows
+from dialer.demo.rows import Expected, Row
+from dialer.demo.waiting import until
 from dialer.demo.world import SELLER, Callees, presented_to, trunk_of
+from dialer.ports_refusals import FormArtefact
 
 _SQL = queries("demo")
-_AGENT = "PJSIP/1001"
+AGENT = "PJSIP/1001"
 _HEADER = "PJSIP_HEADER(add,X-Heedline-Permit)"
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """What a call must come to. `reasons` must all be given; `more` may be given besides (the hour, where the callee of
-    a refused call may well be asleep)."""
-
-    outcome: str
-    reasons: frozenset[str] = frozenset()
-    more: frozenset[str] = frozenset({"OUTSIDE_HOURS", "HOLIDAY"})
-    invites: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table. `outcome` is empty when there was no answer of the gate at all."""
-
-    path: str
-    situation: str
-    number: str
-    outcome: str
-    reasons: tuple[str, ...]
-    invites: int
-    expected: Expected
-
-    @property
-    def right(self) -> bool:
-        """Whether it is as it should be."""
-        want, got = self.expected, frozenset(self.reasons)
-        fits = want.reasons <= got and got - want.reasons <= (want.more if want.outcome != "ALLOW" else frozenset())
-        return self.outcome == want.outcome and fits and self.invites == want.invites
 
 
 @dataclass
 class Calls:
-    """Makes the calls on a lab with a node behind it."""
+    """Makes the calls on a lab with a node behind it. `unheard` says why nobody spoke, if so."""
 
     lab: Lab
     ami: Ami
     pool: asyncpg.Pool
     node: Node
     callees: Callees
+    registers: Registers
+    form: FormArtefact
+    unheard: str = ""
     _seen: int = field(default=0, init=False)
+    _refused: int = field(default=0, init=False)
 
     async def rows(self) -> AsyncIterator[Row]:
         """The table, a row as soon as its call is over."""
         for situation, number, expected in self._asked():
-            yield await self._row("agent", situation, number, expected, lambda number=number: self._call(number))  # type: ignore[misc]
-        yield await self._row(
+            yield await self.row("agent", situation, number, expected, lambda number=number: self.call(number))  # type: ignore[misc]
+        async for row in refusal_rows(self):
+            yield row
+        yield await self.row(
             "callback", "consented, callee first", self.callees.called_back, Expected("ALLOW", invites=1),
-            lambda: self._call(self.callees.called_back, callee_first=True),
+            lambda: self.call(self.callees.called_back, callee_first=True),
         )  # fmt: skip
-        yield await self._row(
+        yield await self.row(
             "agent", "caller number not registered", self.callees.unshown,
             Expected("REFUSE", frozenset({"CALLER_NUMBER_UNREGISTERED"})),
-            lambda: self._call(self.callees.unshown, shown=presented_to(self.callees.unshown)[:-1] + "9"),
+            lambda: self.call(self.callees.unshown, shown=presented_to(self.callees.unshown)[:-1] + "9"),
         )  # fmt: skip
-        yield await self._row(
+        yield await self.row(
             "bypass", "originate straight to the trunk", self.callees.later,
             Expected("REFUSE", frozenset({"SELLER_UNKNOWN"}), frozenset({"OUTSIDE_HOURS", "CALLER_NUMBER_INVALID",
                      "CALLER_NUMBER_UNREGISTERED", "CONSENT_SCOPE", "TRUNK_UNKNOWN"})),
             lambda: self._bypass(self.callees.later, {}),
         )  # fmt: skip
-        yield await self._row(
+        yield await self.row(
             "bypass", "the same with a forged permit", self.callees.later,
             Expected("REFUSE", frozenset({"PERMIT_INVALID"})),
             lambda: self._bypass(self.callees.later, {_HEADER: secrets.token_hex(16)}),
         )  # fmt: skip
-        yield await self._row(
+        yield await self.row(
             "agent", "Heedline killed in mid-call", self.callees.later, Expected("", more=frozenset()),
             lambda: self._killed(self.callees.later),
         )  # fmt: skip
         await self.node.start()
-        yield await self._row(
+        yield await self.row(
             "agent", "Heedline is back", self.callees.later, Expected("ALLOW", invites=1),
-            lambda: self._call(self.callees.later),
+            lambda: self.call(self.callees.later),
         )  # fmt: skip
 
     def _asked(self) -> list[tuple[str, str, Expected]]:
@@ -113,15 +93,32 @@ class Calls:
             ("emergency number", "110", Expected("ALLOW", frozenset({"EMERGENCY"}), invites=1)),
         ]
 
-    async def _row(
+    async def row(
         self, path: str, situation: str, number: str, expected: Expected, call: Callable[[], Awaitable[None]]
     ) -> Row:
+        """Make one call, end it, and tell what became of it."""
         await self.lab.mark()
         self._seen = await self.pool.fetchval(_SQL["newest_evidence"])
+        self._refused = await self.pool.fetchval(_SQL["newest_refusal"])
         await call()
         await self.lab.hang_up_all()
         outcome, reasons = await self._verdict()
-        return Row(path, situation, number, outcome, reasons, await self.lab.invites(), expected)
+        refusal = await self.refusal(number)
+        return Row(path, situation, number, outcome, reasons, await self.lab.invites(), expected, refusal)
+
+    async def refusal(self, number: str) -> str:
+        """How this callee has refused since the call began, with an artefact; empty: he has not."""
+        if not number.startswith("+"):
+            return ""
+        return await self.pool.fetchval(_SQL["refusal_since"], int(number), self._refused) or ""
+
+    async def until_refused(self, number: str) -> None:
+        """Wait until he has, a while at most: the table shows when he has not."""
+
+        async def refused() -> bool:
+            return bool(await self.refusal(number))
+
+        await until(refused)
 
     async def _verdict(self) -> tuple[str, tuple[str, ...]]:
         """What the gate has said since the call began: its decision, or that a permit was turned away."""
@@ -131,11 +128,14 @@ class Calls:
             return "REFUSE", ("PERMIT_INVALID",)
         return "", ()
 
-    async def _call(self, number: str, *, shown: str | None = None, callee_first: bool = False) -> None:
+    async def call(
+        self, number: str, *, shown: str | None = None, callee_first: bool = False, agent: str = AGENT
+    ) -> None:
+        """A call by an agent, as `heedline originate` makes it; returns when it is answered, or was not."""
         order = Order(
             number,
             SELLER,
-            _AGENT,
+            agent,
             trunk=trunk_of(number),
             cli=shown or presented_to(number),
             callee_first=callee_first,

@@ -17,10 +17,11 @@ _UP = "heedline is up"
 
 @dataclass
 class Node:
-    """One node on the settings in `config`; FastAGI on `agi_port`."""
+    """One node on the settings in `config`; FastAGI on `agi_port`, HTTP on `http_port` (0: on any)."""
 
     config: Path
     agi_port: int
+    http_port: int = 0
     _process: asyncio.subprocess.Process | None = field(default=None, init=False)
 
     async def start(self) -> None:
@@ -39,6 +40,11 @@ class Node:
                 raise HeedlineError(f"the service did not start: {said.strip()}")
             said += line.decode("utf-8", "replace")
         self._drain = asyncio.create_task(output.read())  # it must not stop at a full pipe
+
+    @property
+    def url(self) -> str:
+        """Where its pages and its API are."""
+        return f"http://127.0.0.1:{self.http_port}"
 
     def freeze(self) -> None:
         """Let it do nothing more; the kernel still takes connections for it."""

@@ -16,8 +16,8 @@ from dialer.verdict import Outcome, Reason, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A country (or a part of one) with callees. Numbers are `prefix`, `free` digits of our choice, and `10`: what the
-    lab's callees do follows from the last two digits, and these answer."""
+    """A country (or a part of one) with callees. Numbers are `prefix`, `free` digits of our choice, and two that say
+    what the lab's callee does."""
 
     country: str
     name: str
@@ -26,11 +26,11 @@ class Place:
     free: int
     presented: str
 
-    def callee(self, chance: random.Random) -> str:
-        """A number that is valid there; nobody is called, the far end is the lab's own."""
+    def callee(self, chance: random.Random, ending: str = "10") -> str:
+        """A number that is valid there; nobody is called, the far end is the lab's own. With `10` he answers."""
         while True:
             digits = "".join(chance.choices("0123456789", k=self.free))
-            number = f"{self.prefix}{digits}10"
+            number = f"{self.prefix}{digits}{ending}"
             if isinstance(parse(number), Number):
                 return number
 
@@ -48,6 +48,7 @@ PLACES: Sequence[Place] = (
     Place("JP", "Japan", "日本", "+8190", 6, "+81312345678"),
 )
 
+_CHINESE = ("CN", "HK")
 _LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -66,9 +67,19 @@ def consented(place: Place, packs: PackSet, now: datetime) -> Verdict:
     return decide(facts, packs.for_callee(callee, None), now)
 
 
-def pick(packs: PackSet, now: datetime) -> tuple[Place, Place]:
-    """A place where it is a permitted hour now, and one where it is not (and no holiday either)."""
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Where it is a permitted hour now (`inside`), where it is not, and no holiday either (`outside`), and where it is
+    one among callees who are heard in English (`english`)."""
+
+    inside: Place
+    outside: Place
+    english: Place
+
+
+def pick(packs: PackSet, now: datetime) -> Chosen:
+    """Where to call now."""
     verdicts = [(place, consented(place, packs, now)) for place in PLACES]
-    inside = next(place for place, verdict in verdicts if verdict.outcome is Outcome.ALLOW)
+    allowed = [place for place, verdict in verdicts if verdict.outcome is Outcome.ALLOW]
     outside = next(place for place, verdict in verdicts if verdict.reasons == (Reason.OUTSIDE_HOURS,))
-    return inside, outside
+    return Chosen(allowed[0], outside, next(place for place in allowed if place.country not in _CHINESE))

@@ -10,6 +10,7 @@ import shutil
 import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 import asyncpg
@@ -21,12 +22,14 @@ from agi.pbx.lab import Lab
 from agi.pbx.provision import find_asterisk
 from db.embedded import EmbeddedServer, drop_database
 from dialer import artefacts, config
-from dialer.app import clock, load_policy, open_database
+from dialer.app import clock, load_policy, open_database, open_registers
 from dialer.config import Settings
 from dialer.demo.calls import Calls
 from dialer.demo.node import Node
 from dialer.demo.places import pick
-from dialer.demo.world import furnish, policy, presented_to, trunk_of
+from dialer.demo.world import BY, furnish, policy, presented_to, trunk_of
+from dialer.ports_refusals import FormArtefact
+from dialer.ports_registers import Artefact
 
 _DATABASE = "heedline_demo"
 
@@ -51,25 +54,26 @@ async def open_stage(settings: Settings, say: Callable[[str], None]) -> AsyncIte
         binary = await asyncio.to_thread(find_asterisk, settings.home, os.environ, say)
         say(f"Asterisk {binary.version}: starting the call centre's PBX, the egress, and the carrier with its callees")
         agi_port = free_port("127.0.0.1", socket.SOCK_STREAM)
-        lab = Lab(binary, folder / "asterisk", DialplanSettings(f"127.0.0.1:{agi_port}", ring_s=10))
+        audio_port, http_port = (free_port("127.0.0.1", socket.SOCK_STREAM) for _ in range(2))
+        dialplan = DialplanSettings(f"127.0.0.1:{agi_port}", ring_s=10, audio=f"127.0.0.1:{audio_port}")
+        lab = Lab(binary, folder / "asterisk", dialplan, _clips())
         await stack.enter_async_context(lab)
-        file = _write_settings(folder, lab, agi_port)
+        file = _write_settings(folder, lab, _Ports(agi_port, audio_port, http_port))
         own = config.load({**os.environ, "HEEDLINE_CONFIG": str(file)})
         say("PostgreSQL: a database of the demonstration's own")
         await _forget_last_run(own, folder)
         database = await stack.enter_async_context(open_database(own))
-        inside, outside = pick(load_policy(own), clock())
-        say(f"by the clock, calls to {inside.name} are in hours and calls to {outside.name} are not")
-        form = folder / "consent-form.txt"
-        form.write_text("I agree to be called by Demonstration Ltd about its offers.\n", "utf-8")
-        callees = await furnish(database, inside, outside, artefacts.keep(form, folder / "artefacts"))
-        node = Node(file, agi_port)
+        where = pick(load_policy(own), clock())
+        say(f"by the clock, calls to {where.inside.name} are in hours and calls to {where.outside.name} are not")
+        form = _written(folder, "consent-form.txt", "I agree to be called by Demonstration Ltd about its offers.")
+        callees = await furnish(database, where, form)
+        node = Node(file, agi_port, http_port)
         await node.start()
         stack.push_async_callback(node.stop)
         say("Heedline is up: the calls begin\n")
         ami = await stack.enter_async_context(Ami(_address(lab.pbx)))
         await ami.ready()
-        calls = Calls(lab, ami, database.pool, node, callees)
+        calls = Calls(lab, ami, database.pool, node, callees, open_registers(database, BY), _kept(folder))
         yield Stage(calls, file, trunk_of(callees.consented), presented_to(callees.unconsented))
 
 
@@ -77,9 +81,38 @@ def _address(instance: Instance) -> Address:
     return Address(instance.name, instance.address, instance.ami_port, instance.ami_user, instance.ami_secret)
 
 
-def _write_settings(folder: Path, lab: Lab, agi_port: int) -> Path:
+@dataclass(frozen=True, slots=True)
+class _Ports:
+    """Where the node listens."""
+
+    agi: int
+    audio: int
+    http: int
+
+
+def _written(folder: Path, name: str, text: str) -> Artefact:
+    """An artefact with this text."""
+    file = folder / name
+    file.write_text(f"{text}\n", "utf-8")
+    return artefacts.keep(file, folder / "artefacts")
+
+
+def _kept(folder: Path) -> FormArtefact:
+    """What the callee who refuses by another way has sent."""
+    form = _written(folder, "refusal.txt", "Please do not call me any more.")
+    return FormArtefact(form.sha256.hex(), form.media_type, form.location)
+
+
+def _clips() -> dict[str, Path]:
+    """What the lab's callees say, by the last two digits of their numbers."""
+    folder = Path(str(resources.files("dialer.demo"))) / "clips"
+    return {"92": folder / "refusal.wav", "93": folder / "harmless.wav"}
+
+
+def _write_settings(folder: Path, lab: Lab, ports: _Ports) -> Path:
     """heedline.toml, policy.toml and the switches' secrets."""
-    text = f"[agi]\nport = {agi_port}\n[http]\nport = {free_port('127.0.0.1', socket.SOCK_STREAM)}\n"
+    text = f"[agi]\nport = {ports.agi}\n[http]\nport = {ports.http}\n[speech]\nport = {ports.audio}\n"
+    text += f"[refusals]\nspool = {json.dumps(str(folder / 'spool'))}\n"
     text += f'[database]\nname = "{_DATABASE}"\n[egress]\ntrunk = "demo-CN"\n'
     for instance, role, trunk in ((lab.pbx, "pbx", "egress"), (lab.egress, "egress", "carrier")):
         secret = folder / f"{instance.name}.secret"
@@ -98,7 +131,8 @@ def _write_settings(folder: Path, lab: Lab, agi_port: int) -> Path:
 
 async def _forget_last_run(settings: Settings, folder: Path) -> None:
     """The demonstration's evidence is of no use to anyone but the run that made it."""
-    shutil.rmtree(folder / "artefacts", ignore_errors=True)
+    for leftover in ("artefacts", "spool"):
+        shutil.rmtree(folder / leftover, ignore_errors=True)
     server = EmbeddedServer(settings.postgres_folder)
     with contextlib.suppress(asyncpg.InvalidCatalogNameError):
         await drop_database(server.maintenance_dsn, settings.database.name)

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from dialer.app import Database, Registers, clock, open_imports, open_registers
-from dialer.demo.places import PLACES, Place
+from dialer.demo.places import PLACES, Chosen, Place
 from dialer.import_rows import LISTED
 from dialer.imports import Sheet
 from dialer.numbers import Number, parse
 from dialer.policy.facts import Basis, CallKind, TrunkOrigin
-from dialer.ports_refusals import NewRefusal
+from dialer.ports_refusals import FormArtefact, NewRefusal
 from dialer.ports_registers import Artefact, NewConsent
 
 SELLER, OTHER_SELLER, BY = "demo", "demo-other", "demo"
@@ -39,6 +39,13 @@ class Callees:
     asleep: str
     unshown: str
     later: str
+    keys_in_call: str
+    keys_in_announcement: str
+    tells_the_agent: str
+    says_no: str
+    says_something: str
+    rings_back: str
+    rings_long: str
 
 
 def trunk_of(number: str) -> str:
@@ -81,8 +88,9 @@ def _toml(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-async def furnish(database: Database, inside: Place, outside: Place, form: Artefact) -> Callees:
+async def furnish(database: Database, where: Chosen, form: Artefact) -> Callees:
     """Fill the (new) database and choose the callees. `form` proves the consents."""
+    inside, outside, english = where.inside, where.outside, where.english
     chance = random.Random()  # noqa: S311 # no secret
     strict = _COUNTRIES["CN"]
     callees = Callees(
@@ -97,6 +105,13 @@ async def furnish(database: Database, inside: Place, outside: Place, form: Artef
         asleep=outside.callee(chance),
         unshown=inside.callee(chance),
         later=inside.callee(chance),
+        keys_in_call=inside.callee(chance, "91"),
+        keys_in_announcement=inside.callee(chance, "91"),
+        tells_the_agent=inside.callee(chance),
+        says_no=english.callee(chance, "92"),
+        says_something=english.callee(chance, "93"),
+        rings_back=inside.callee(chance),
+        rings_long=inside.callee(chance, "80"),
     )
     registers = open_registers(database, BY)
     await _register(registers)
@@ -118,6 +133,8 @@ async def _record(registers: Registers, callees: Callees, form: Artefact) -> Non
     now = clock()
     month = now - timedelta(days=30)
     asked = [callees.consented, callees.called_back, callees.refused, callees.asleep, callees.unshown, callees.later]
+    asked += [callees.keys_in_call, callees.keys_in_announcement, callees.tells_the_agent, callees.says_no]
+    asked += [callees.says_something, callees.rings_back, callees.rings_long]
     consents: list[tuple[str, str, datetime, datetime | None]] = [(number, SELLER, month, None) for number in asked]
     consents += [
         (callees.of_another_seller, OTHER_SELLER, month, None),
@@ -128,6 +145,11 @@ async def _record(registers: Registers, callees: Callees, form: Artefact) -> Non
             NewConsent(_digits(number), seller, "marketing", Basis.WRITTEN, _BOTH, granted, expires, form)
         )
     await registers.refusals.add(NewRefusal(_digits(callees.refused), SELLER, "agent", now, note="asked the agent"))
+
+
+async def refuse_by_message(registers: Registers, number: str, form: FormArtefact) -> None:
+    """The callee has sent a message, just now."""
+    await registers.refusals.add(NewRefusal(_digits(number), SELLER, "message", clock(), artefact=form))
 
 
 async def _import_lists(database: Database, registers: Registers, callees: Callees) -> None:

@@ -16,16 +16,20 @@ pytestmark = pytest.mark.asterisk
 
 
 async def test_every_row_of_the_demo_is_as_it_should_be(asterisk: AsteriskBinary, tmp_path: Path) -> None:
-    """Seventeen real calls: each gets its verdict, and no refused one reaches the carrier."""
+    """Thirty real calls: each gets its verdict, no refused one reaches the carrier, and each refusal is recorded."""
     environment = {**os.environ, "HEEDLINE_HOME": str(tmp_path / "home"), "HEEDLINE_ASTERISK": str(asterisk.path)}
     environment.pop("HEEDLINE_DATABASE_URL", None)
     demo = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "dialer.cli", "demo", "--json",
         env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(240):
         output, errors = await demo.communicate()
     assert demo.returncode == 0, errors.decode() + output.decode()
     rows = json.loads(output)
-    assert len(rows) == 17
+    assert len(rows) == 30
     assert [row["situation"] for row in rows if row["invites"] != (row["outcome"] == "ALLOW")] == []
+    refusals = [row["refusal"] for row in rows if row["refusal"]]
+    assert refusals == ["keyed", "keyed", "agent", "message", "spoken", "inbound_call"]
+    after = [rows[place + 1] for place, row in enumerate(rows) if row["refusal"]]
+    assert all("REFUSED" in row["reasons"] for row in after)
