@@ -19,7 +19,7 @@ from dialer.ports_webhooks import Fate, Message, Outcome
 from dialer.web import outgoing
 from dialer.web.outgoing import LookUp, WebhookClient, look_up
 from dialer.webhook_urls import allowed_networks
-from tests.receivers import Behaviour, answering, dripping, endless, receiver, saying
+from tests.receivers import Behaviour, Received, answering, dripping, endless, receiver, saying
 
 LOOPBACK = allowed_networks(["127.0.0.0/8"])
 SHORT_S = 0.5
@@ -174,9 +174,21 @@ async def test_a_compressed_answer_is_not_unpacked() -> None:
     assert "bomb bomb" not in (outcome.error or "")
 
 
-async def test_every_message_has_a_connection_of_its_own_and_no_memory() -> None:
-    """Cookies that a receiver sets do not come back, and neither does its keep-alive."""
-    async with receiver(answering(200, b"", "Set-Cookie: a=b; Path=/", "Connection: keep-alive")) as server:
+async def test_every_message_has_a_connection_of_its_own() -> None:
+    """A receiver that keeps its connection open gets the next message by another one."""
+
+    async def keeping(_: Received, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        await asyncio.Event().wait()
+
+    async with receiver(keeping) as server:
+        assert (await send(server.url(), times=3)).fate is Fate.DELIVERED
+    assert len(server.received) == 3
+
+
+async def test_no_cookie_comes_back() -> None:
+    """What a receiver sets is forgotten."""
+    async with receiver(answering(200, b"", "Set-Cookie: a=b; Path=/")) as server:
         await send(server.url(host="crm.example"), resolve=found("127.0.0.1"), times=2)
     assert [request.headers.get("cookie") for request in server.received] == [None, None]
 
