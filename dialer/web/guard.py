@@ -151,7 +151,9 @@ class Guard:
         """The token that the request shows. Raises `Problem`."""
         token, address = _bearer(request), address_key(request.remote)
         digest = digest_of(token)
-        if digest not in self._good and (wait := self._failures.wait(address)) > 0:
+        good = digest in self._good
+        wait = self._of_tokens.take(digest.hex()) if good else self._failures.wait(address)
+        if wait > 0:
             raise _too_many(wait)
         try:
             record = await self._worked(self._tokens.authenticate(token), ends)
@@ -161,10 +163,10 @@ class Guard:
         if record is None:
             self._failures.take(address)
             raise _unauthorized('Bearer error="invalid_token"')
-        self._good.add(digest)
         request[_TOKEN] = record.name
-        if (wait := self._of_tokens.take(str(record.id))) > 0:
-            raise _too_many(wait)
+        if not good:
+            self._good.add(digest)
+            self._of_tokens.take(digest.hex())
         if scope not in record.scopes:
             raise Problem(
                 "forbidden",

@@ -9,6 +9,8 @@ from typing import Any
 from unittest.mock import AsyncMock, MagicMock
 
 import pytest
+from aiohttp import ClientSession
+from aiohttp.test_utils import TestServer
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # it ships no types
 from pydantic import BaseModel
 
@@ -16,8 +18,9 @@ from dialer.commands.refusals import document
 from dialer.ports_refusals import FormArtefact, NewRefusal, RefusalRecord, RequestArtefact, read_artefact
 from dialer.refusals import Refusals, digest_of
 from dialer.web import faults, models
-from dialer.web.api import operations
+from dialer.web.api import api_app, mount, operations
 from dialer.web.bounds import Buckets, Known, Rate, address_key
+from dialer.web.health import health_app
 from dialer.web.models import RefusalBody, RefusalDocument, RefusalsDocument
 from dialer.web.openapi import describe
 from dialer.web.problems import TYPES, ProblemDocument
@@ -207,3 +210,19 @@ def test_memory_of_clients_is_bounded() -> None:
 def test_whose_bucket(remote: str | None, key: str) -> None:
     """An address is one client; of IPv6 a whole /64 is."""
     assert address_key(remote) == key
+
+
+async def test_it_is_mounted_beside_health() -> None:
+    """In a service's own application both answer, and neither takes the other's paths."""
+
+    async def status() -> dict[str, Any]:
+        return {"ready": True}
+
+    app = health_app(status)
+    mount(app, api_app(make_api()))
+    async with TestServer(app) as server, ClientSession(server.make_url("/")) as http:
+        assert (await http.get("/health")).headers["Content-Type"].startswith("application/json")
+        assert (await http.get("/api/v1/")).headers["Server"] == "heedline"
+        assert (await http.get("/nothing")).headers["Content-Type"].startswith("text/plain")
+        assert (await http.get("/apiary")).headers["Content-Type"].startswith("text/plain")
+        assert (await http.get("/api")).status == 404
