@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from agi.dialplan.variables import HEEDLINE_STREAM
 from agi.server import AgiCall, Route
 
-HEEDLINE_STREAM: Final = "HEEDLINE_STREAM"
 DONE: Final = "done"
 
 _ATTEMPT = re.compile(r"[0-9]{1,18}")
