@@ -23,7 +23,7 @@ _ATTEMPT = re.compile(r"[0-9]{1,18}")
 _NUMBER = re.compile(r"\+?[0-9]{2,15}")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # The dialplan names a sound of the switch, perhaps with its folder; here it is the last part that counts.
-_MESSAGE = re.compile(r"(?:[A-Za-z0-9_.-]{1,64}/){0,8}([A-Za-z0-9][A-Za-z0-9_-]{0,63})")
+_MESSAGE = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}/){0,8}([A-Za-z0-9][A-Za-z0-9_-]{0,63})")
 _UNIQUE_ID = re.compile(r"[A-Za-z0-9_.-]{1,120}")
 
 

@@ -69,7 +69,11 @@ def _read(file: Path) -> bytes | None:
             if form != (8_000, 2, 1) or frames > _LONGEST_S * 8_000:
                 raise wave.Error(f"{form[0]} Hz, {8 * form[1]} bits, {form[2]} channels, {frames} samples")
             pcm = opened.readframes(frames)
-    except (OSError, EOFError, wave.Error) as error:
-        log.warning("prompt `%s` is left out: %s; give 8 kHz 16-bit mono PCM of ten minutes at most", file, error)
+    except Exception as error:  # the standard library trips over torn files in many ways
+        log.warning(
+            "prompt `%s` is left out: %s; give 8 kHz 16-bit mono PCM of ten minutes at most",
+            file,
+            str(error) or type(error).__name__,
+        )
         return None
     return pcm[: len(pcm) // 2 * 2]
