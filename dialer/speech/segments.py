@@ -27,6 +27,17 @@ LONGEST_MS: Final = 12_000
 
 CUT_WITHIN_MS: Final = 3_000
 
+VOICE_RMS: Final = 2_000.0
+"""Quieter speech than this (-24 dB of full scale) is raised to it for the detector, whose thresholds are absolute: it
+cuts the soft ends of words off. Of development refusals 20 dB quieter 97 of 108 were recalled so, 63 without."""
+
+MOST_GAIN: Final = 8.0
+LEVEL_DECAY: Final = 0.995
+"""What the speech's level keeps from one frame to the next: half of it is forgotten in 2.8 s."""
+
+FIRST_RMS: Final = 1_500.0
+"""The level that is taken for granted before anything was heard."""
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -41,11 +52,29 @@ class Segment:
         return self.start_ms + len(self.pcm) * FRAME_MS // FRAME_BYTES
 
 
+class Level:
+    """Raises a quiet stream's frames; only the detector hears them so."""
+
+    def __init__(self) -> None:
+        self._rms = FIRST_RMS
+
+    def raised(self, frame: bytes) -> bytes:
+        """The frame, louder by what the loudest of the last seconds lacks."""
+        samples = np.frombuffer(frame, dtype="<i2").astype(np.float32)
+        rms = float(np.sqrt(np.mean(np.square(samples))))
+        self._rms = max(rms, self._rms * LEVEL_DECAY, 1.0)
+        gain = min(max(VOICE_RMS / self._rms, 1.0), MOST_GAIN)
+        if gain == 1.0:
+            return frame
+        return np.clip(samples * gain, -32_768, 32_767).astype("<i2").tobytes()
+
+
 class Segmenter:
     """Cuts one stream into segments. Frames go in one by one; a segment comes out when it has ended."""
 
     def __init__(self) -> None:
         self._voice: Any = importlib.import_module("webrtcvad").Vad(AGGRESSIVENESS)
+        self._level = Level()
         self._before: deque[bytes] = deque(maxlen=PRE_ROLL_MS // FRAME_MS)
         self._recent: deque[bool] = deque(maxlen=START_WINDOW)
         self._frames: list[bytes] = []
@@ -64,7 +93,7 @@ class Segmenter:
 
     def take(self, frame: bytes) -> Segment | None:
         """Take the next 20 ms; the segment that has ended by it."""
-        voiced = self._voice.is_speech(frame, SAMPLE_RATE_HZ)
+        voiced = self._voice.is_speech(self._level.raised(frame), SAMPLE_RATE_HZ)
         self._next_ms += FRAME_MS
         if self._frames:
             return self._go_on(frame, voiced=voiced)

@@ -14,7 +14,7 @@ from typing import Any, Final
 from dialer.errors import SpeechError
 from dialer.speech import weights
 from dialer.speech.folders import Kind, Layout, recognise
-from dialer.speech.moonshine import decode, sherpa_onnx
+from dialer.speech.moonshine import decode, prepared, sherpa_onnx
 from dialer.speech.offline import OfflineEngine
 from dialer.speech.online import OnlineEngine
 
@@ -43,6 +43,8 @@ def load(folder: Path, language: str, *, threads: int = 1) -> OfflineEngine | On
     model = weights.model_hash(layout.files.values())
     if layout.kind in _ONLINE:
         return OnlineEngine(NAME, language, model, recogniser, keywords=layout.kind is Kind.KEYWORD)
+    if layout.kind in (Kind.MOONSHINE, Kind.MOONSHINE_MERGED):
+        return OfflineEngine(NAME, language, model, lambda samples: decode(recogniser, prepared(samples)))
     return OfflineEngine(NAME, language, model, lambda samples: decode(recogniser, samples))
 
 

@@ -22,9 +22,17 @@ NAME: Final = "whisper"
 FRAMES: Final = 1_500
 """15 s: the longest segment fits, and it costs a third of Whisper's own 30 s without hearing worse."""
 
-NO_SPEECH: Final = 0.6
-UNLIKELY: Final = -1.5
-"""A text of a lower mean log probability, where the model itself doubts that someone spoke, is imagined."""
+UNLIKELY: Final = -1.1
+"""A text of a lower mean log probability was imagined into noise. What was said in the development clips scored above
+-1.05, and what was made of noise below -1.5."""
+
+CONTEXT: Final = {
+    "zh": "喂，你好，请问你是哪位？现在不方便，明天再打给我。我考虑一下，可以。"
+    "不要再打电话给我了。别再打了。以后不要再打过来。请不要再联系我。别打扰我，别骚扰我。我不需要，没兴趣。我要退订，取消订阅。"
+    "请把我的号码删掉。把我从名单里去掉。拉进黑名单。不想再接到你们的电话。谢谢，再见。"
+}
+"""What Whisper is told that it heard before: the words of such calls, refusals and others, in simplified characters. It
+decides between words that sound alike. Half as many syllables of the development refusals were wrong with it."""
 
 BEAM: Final = 5
 """A fifth fewer wrong syllables than greedy search, for a twentieth more time: the encoder is what costs."""
@@ -72,8 +80,7 @@ def _engine(folder: Path, model: str, language: str, threads: int) -> OfflineEng
             str(folder), device="cpu", compute_type="int8", inter_threads=1, intra_threads=threads
         )
         vocabulary = _vocabulary(folder / "vocabulary.txt")
-        prompt = [vocabulary.index(marker.format(language=language)) for marker in _MARKERS]
-        reader = _Reader(package, loaded, vocabulary, prompt)
+        reader = _Reader(package, loaded, vocabulary, language)
     except (RuntimeError, ValueError, OSError) as error:
         raise SpeechError(f"the Whisper model in `{folder}` cannot be loaded: {error}", "copy it there anew") from error
     return OfflineEngine(NAME, language, model, reader.decode)
@@ -86,11 +93,13 @@ def _vocabulary(file: Path) -> list[str]:
 class _Reader:
     """Decodes pieces with a loaded model; several threads may."""
 
-    def __init__(self, package: Any, loaded: Any, vocabulary: list[str], prompt: list[int]) -> None:
+    def __init__(self, package: Any, loaded: Any, vocabulary: list[str], language: str) -> None:
         self._package = package
         self._loaded = loaded
-        self._prompt = prompt
         self._tokens = token_bytes(vocabulary, vocabulary.index("<|endoftext|>"))
+        start = [vocabulary.index(marker.format(language=language)) for marker in _MARKERS]
+        before = token_numbers(CONTEXT.get(language, ""), self._tokens)
+        self._prompt = [vocabulary.index("<|startofprev|>"), *before, *start] if before else start
 
     def decode(self, samples: Samples) -> str:
         features = self._package.StorageView.from_array(log_mel(samples, FRAMES)[None])
@@ -101,11 +110,8 @@ class _Reader:
             beam_size=BEAM,
             max_length=len(self._prompt) + longest,
             return_scores=True,
-            return_no_speech_prob=True,
         )[0]
-        if result.no_speech_prob > NO_SPEECH and result.scores[0] < UNLIKELY:
-            return ""
-        return self._text(result.sequences_ids[0])
+        return "" if result.scores[0] < UNLIKELY else self._text(result.sequences_ids[0])
 
     def _text(self, numbers: Sequence[int]) -> str:
         spoken = b"".join(self._tokens[number] for number in numbers if number < len(self._tokens))
@@ -121,3 +127,17 @@ def token_bytes(vocabulary: Sequence[str], count: int) -> list[bytes]:
     others = [byte for byte in range(256) if byte not in set(printable)]
     table = {chr(byte): byte for byte in printable} | {chr(0x100 + at): byte for at, byte in enumerate(others)}
     return [bytes(table.get(mark, 0x3F) for mark in token) for token in vocabulary[:count]]
+
+
+def token_numbers(text: str, tokens: Sequence[bytes]) -> list[int]:
+    """A text as tokens, always the longest that fits; Whisper's own merges differ in places, to no harm in context."""
+    numbers = {token: number for number, token in reversed(list(enumerate(tokens)))}
+    longest = max(map(len, tokens), default=0)
+    rest, found = text.encode(), []
+    while rest:
+        length = next((length for length in range(min(longest, len(rest)), 0, -1) if rest[:length] in numbers), 0)
+        if not length:
+            raise ValueError("a byte has no token")
+        found.append(numbers[rest[:length]])
+        rest = rest[length:]
+    return found

@@ -11,6 +11,7 @@ import pytest
 from dialer.errors import FileError
 from dialer.speech.frames import Frames
 from dialer.speech.mel import log_mel
+from dialer.speech.moonshine import prepared
 from dialer.speech.resample import Samples, Upsampler, floats, upsample
 from dialer.speech.wav import read_wav
 
@@ -159,3 +160,14 @@ def test_spectrogram_shows_a_tone_in_its_band(hertz: float, band: int) -> None:
     assert spectrogram.shape == (80, 100)
     assert abs(int(spectrogram[:, 25].argmax()) - band) <= 1
     assert spectrogram[:, 90].max() < spectrogram[:, 25].max() - 1.9
+
+
+def test_moonshine_hears_quiet_speech_louder_and_silence_after_it() -> None:
+    """A quiet piece is raised to a quarter of full scale, a loud one is not; 0.3 s of silence follow."""
+    loud = upsample(tone(1_000))
+    raised, kept = prepared(loud * np.float32(0.05)), prepared(loud * np.float32(2))
+    assert raised.size == loud.size + 4_800
+    assert not raised[-4_800:].any()
+    assert np.abs(raised).max() == pytest.approx(0.25)
+    assert np.abs(kept[:-4_800]).max() == pytest.approx(0.61 * 0.74, rel=0.05)
+    assert prepared(loud[:0]).size == 0

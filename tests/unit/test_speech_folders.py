@@ -126,3 +126,12 @@ def test_whisper_tokens_are_bytes() -> None:
     """The vocabulary's printable stand-ins are turned back into bytes: a space, a Chinese character, a line break."""
     tokens = whisper.token_bytes(["Ġthe", "ä¸į", "Ċ", "<|endoftext|>"], 3)
     assert tokens == [b" the", "不".encode(), b"\n"]
+
+
+def test_whisper_context_is_made_of_the_longest_tokens() -> None:
+    """Context is written in the model's own tokens; a byte that has none is an error, not left out."""
+    tokens = ["不".encode(), "不要".encode(), "要".encode(), *(bytes([byte]) for byte in "打".encode())]
+    assert whisper.token_numbers("不要打要", tokens) == [1, 3, 4, 5, 2]
+    assert whisper.token_numbers("", tokens) == []
+    with pytest.raises(ValueError, match="no token"):
+        whisper.token_numbers("好", tokens)

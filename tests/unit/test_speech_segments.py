@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dialer.speech.engine import FRAME_BYTES
-from dialer.speech.segments import Segment, Segmenter
+from dialer.speech.segments import Level, Segment, Segmenter
 
 VOICE = np.full(160, 3_000, dtype="<i2").tobytes()
 QUIET_VOICE = np.full(160, 300, dtype="<i2").tobytes()
@@ -92,6 +92,33 @@ def test_second_segment_does_not_reach_into_the_first(segmenter: Segmenter) -> N
     """The pre-roll of a segment starts after the end of the one before."""
     first, second = run(segmenter, (VOICE, 300), (SILENCE, 500), (SILENCE, 60), (VOICE, 300), (SILENCE, 500))
     assert second.start_ms >= first.end_ms
+
+
+def test_quiet_speech_is_raised_for_the_detector_alone(segmenter: Segmenter) -> None:
+    """The detector hears a quiet stream louder, the recogniser as it came."""
+    heard: list[bytes] = []
+
+    class Noting(LoudIsVoice):
+        def is_speech(self, frame: bytes, rate: int) -> bool:
+            heard.append(frame)
+            return super().is_speech(frame, rate)
+
+    segmenter._voice = Noting()
+    (segment,) = run(segmenter, (QUIET_VOICE, 4_000), (SILENCE, 500))
+    loudest = [int(np.abs(np.frombuffer(frame, dtype="<i2")).max()) for frame in heard]
+    assert loudest[0] == 400, "at the level that is taken for granted"
+    assert loudest[0] < loudest[100] < loudest[199] <= 2_000
+    assert segment.pcm == QUIET_VOICE * 200 + SILENCE * 25
+
+
+def test_loud_speech_is_not_changed_for_the_detector() -> None:
+    """What is loud enough stays; after it, quiet sound is raised only slowly, and by 8 at most."""
+    level = Level()
+    assert level.raised(VOICE) == VOICE
+    assert np.frombuffer(level.raised(QUIET_VOICE), dtype="<i2").max() == 300
+    for _ in range(3_000):
+        raised = level.raised(np.full(160, 10, dtype="<i2").tobytes())
+    assert np.frombuffer(raised, dtype="<i2").max() == 80
 
 
 def test_real_detector_hears_no_voice_in_silence() -> None:
