@@ -11,6 +11,7 @@ from typing import Any
 from unittest.mock import AsyncMock, MagicMock
 
 from agi.alarm import NO_PERMIT
+from agi.effects import NOT_CUT
 from dialer.attempts import alarm_payload, ended_payload
 from dialer.bulk import Imports
 from dialer.clocks import Clocks
@@ -25,12 +26,16 @@ from dialer.policy.facts import Basis, CallKind, CallRequest, Facts, TrunkOrigin
 from dialer.ports_attempts import Alarm, AttemptFacts
 from dialer.ports_refusals import NewRefusal, NewReview, ReviewRecord, SpeechArtefact
 from dialer.ports_registers import BulkCounts, ListRecord, NewConsent, SellerRecord, TrunkRecord
+from dialer.ports_tokens import Scope, TokenRecord
 from dialer.refusals import Refusals
 from dialer.registers import Lists, Routes, Sellers, Trunks
+from dialer.tokens import Tokens
 from dialer.verdict import Reason, refuse
+from dialer.webhooks import Webhooks
 
 NOW = datetime(2026, 3, 4, 4, tzinfo=UTC)
 _CALLEE = 442079460110
+_TOKEN = TokenRecord(1, "crm", (Scope.REFUSALS_WRITE,), None, NOW, "test")
 _SPOKEN = SpeechArtefact("please stop", "stop", "cease", 0, 900, "en", "moonshine", "00" * 32, "11" * 32)
 _SELLER = SellerRecord(1, "acme", "Acme Ltd", "", False, NOW)
 _TRUNK = TrunkRecord(1, "carrier", "GB", TrunkOrigin.DOMESTIC, NOW)
@@ -51,6 +56,8 @@ class Witnesses:
             "withdraw_consents": [1],
             "loosening_known": False,
             "clock_witness": (1, NOW + timedelta(days=1)),
+            **dict.fromkeys(("add_token", "revoke_token"), _TOKEN),
+            **dict.fromkeys(("add", "remove"), 1),
         }
         for method, answer in answers.items():
             getattr(self.transaction_mock, method).return_value = answer
@@ -101,6 +108,7 @@ async def entries() -> dict[str, dict[str, Any]]:
     await _registers(store)
     await _people(store)
     await _imports(store)
+    await _api(store)
     _calls(store)
     return store.entries
 
@@ -134,6 +142,15 @@ async def _people(store: Any) -> None:
     await refusals.dismiss(1)
 
 
+async def _api(store: Any) -> None:
+    tokens = Tokens(store, lambda: NOW, "test")
+    await tokens.add("crm", [Scope.REFUSALS_WRITE])
+    await tokens.revoke("crm")
+    webhooks = Webhooks(store, lambda: NOW, "test", (), "Heedline/0")
+    await webhooks.add("crm", "https://crm.example/refusals")
+    await webhooks.remove("crm")
+
+
 async def _imports(store: Any) -> None:
     imports = Imports(store, store.bulk, lambda: NOW, "test")
     await imports.sellers(_sheet("code,name\nacme,Acme Ltd\n", SELLERS))
@@ -161,5 +178,5 @@ def _calls(store: Witnesses) -> None:
         store.take(kind, redemption_payload(bytes(16), "+442079460110", "+442079460999", "a peer"))
     for kind in ("attempt.ended", "attempt.amended"):
         store.take(kind, ended_payload(kind, AttemptFacts(1)))
-    for kind in (NO_PERMIT, "list_stale"):
+    for kind in (NO_PERMIT, NOT_CUT, "list_stale"):
         store.take(f"alarm.{kind}", alarm_payload(Alarm(NOW, kind, "a channel", "a detail")))

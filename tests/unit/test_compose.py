@@ -218,6 +218,7 @@ def test_settings_fit_the_services(settings: Settings) -> None:
     assert ami.host in SERVICES
     assert (ami.host, ami.role, ami.trunks) == ("egress", "egress", ("carrier",))
     assert settings.http.host == "127.0.0.1"
+    assert settings.speech.host == settings.agi.host == "0.0.0.0"  # noqa: S104 - inside a container
 
 
 def test_addresses_are_of_the_subnet() -> None:

@@ -210,7 +210,7 @@ def test_evidence_parts_of_a_decision() -> None:
 
 def test_evidence_kinds() -> None:
     """No kind that occurs in the source is missing on the page."""
-    things = "(?:seller|trunk|number|route|list|consent|refusal|permit|attempt|policy|clock)"
+    things = "(?:seller|trunk|number|route|list|consent|refusal|review|token|webhook|permit|attempt|policy|clock)"
     happened = "[a-z_]+(?:ed|wn)"  # other words after a dot are files, findings and faults
     kinds = all_of(SOURCES, rf'"({things}\.{happened})"') | all_of(SQL, rf"'({things}\.{happened})'")
     kinds |= {f"alarm.{kind}" for path in SOURCES for kind in alarms_in(ast.parse(path.read_text("utf-8")))}
