@@ -46,8 +46,8 @@ def evaluate(
         ),
     ] = None,
     partials: Annotated[
-        bool, typer.Option("--partials/--no-partials", help="Also judge what is heard while the callee still speaks.")
-    ] = False,
+        bool, typer.Option("--partials/--no-partials", help="Judge what is heard while the callee still speaks, too.")
+    ] = True,
     misses: Annotated[
         bool, typer.Option("--misses", help="List on standard error what was missed or wrongly taken for a refusal.")
     ] = False,

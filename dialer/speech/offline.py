@@ -26,10 +26,12 @@ class OfflineEngine:
     language: str
     model: str
     decode: Decode
+    finals_alone: bool = False
+    """A piece of any length costs the same: partials would cost more than a call may."""
 
     def open(self, *, partials: bool) -> OfflineStream:
         """A new stream; with `partials` the open segment is decoded every 0.5 s as far as it goes."""
-        return OfflineStream(self, partials=partials)
+        return OfflineStream(self, partials=partials and not self.finals_alone)
 
 
 class OfflineStream:

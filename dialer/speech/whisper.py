@@ -83,7 +83,7 @@ def _engine(folder: Path, model: str, language: str, threads: int) -> OfflineEng
         reader = _Reader(package, loaded, vocabulary, language)
     except (RuntimeError, ValueError, OSError) as error:
         raise SpeechError(f"the Whisper model in `{folder}` cannot be loaded: {error}", "copy it there anew") from error
-    return OfflineEngine(NAME, language, model, reader.decode)
+    return OfflineEngine(NAME, language, model, reader.decode, finals_alone=True)
 
 
 def _vocabulary(file: Path) -> list[str]:

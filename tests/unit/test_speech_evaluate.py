@@ -16,6 +16,8 @@ from dialer.speech import hearing
 from dialer.speech.clips import Clip, read_clips
 from dialer.speech.engine import FRAME_BYTES, FRAME_MS, Hypothesis
 from dialer.speech.evaluate import evaluate, feed_clip
+from dialer.speech.offline import OfflineEngine
+from dialer.speech.resample import Samples
 
 
 def ulaw_wav(seconds: float) -> bytes:
@@ -202,3 +204,19 @@ def test_index_of_other_bytes_is_an_error(tmp_path: Path) -> None:
         read_clips(tmp_path)
     with pytest.raises(FileError, match="is no folder"):
         read_clips(tmp_path / "clips.tsv")
+
+
+@pytest.mark.parametrize(("finals_alone", "expected"), [(False, 2), (True, 1)])
+def test_engine_of_finals_alone_gives_no_partials(finals_alone: bool, expected: int) -> None:
+    """A model whose pieces all cost the same is not asked while the callee speaks, whatever is wished."""
+    asked: list[int] = []
+
+    def decode(samples: Samples) -> str:
+        asked.append(samples.size)
+        return "words"
+
+    stream = OfflineEngine("scripted", "en", "00", decode, finals_alone=finals_alone).open(partials=True)
+    stream._segmenter._frames = [bytes(FRAME_BYTES)]
+    stream._segmenter._unvoiced = -10
+    assert len(stream.feed(bytes(FRAME_BYTES * 36))) == expected
+    assert len(asked) == expected

@@ -106,7 +106,7 @@ def test_quiet_speech_is_raised_for_the_detector_alone(segmenter: Segmenter) -> 
     segmenter._voice = Noting()
     (segment,) = run(segmenter, (QUIET_VOICE, 4_000), (SILENCE, 500))
     loudest = [int(np.abs(np.frombuffer(frame, dtype="<i2")).max()) for frame in heard]
-    assert loudest[0] == 400, "at the level that is taken for granted"
+    assert 400 <= loudest[0] < 410, "at the level that is taken for granted"
     assert loudest[0] < loudest[100] < loudest[199] <= 2_000
     assert segment.pcm == QUIET_VOICE * 200 + SILENCE * 25
 
