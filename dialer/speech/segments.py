@@ -66,7 +66,7 @@ class Level:
         gain = min(max(VOICE_RMS / self._rms, 1.0), MOST_GAIN)
         if gain == 1.0:
             return frame
-        return np.clip(samples * gain, -32_768, 32_767).astype("<i2").tobytes()
+        return bytes(np.clip(samples * gain, -32_768, 32_767).astype("<i2").tobytes())
 
 
 class Segmenter:
