@@ -56,6 +56,9 @@ exten => s,1,Answer()
 # Calls to a presented number: an endpoint by which none can leave, so no way around the gate. It is known by a header,
 # so that whoever else calls from the carrier's address is whom a test makes him.
 _INBOUND = """
+[global]
+type = global
+endpoint_identifier_order = header,ip,username,anonymous
 [inbound]
 type = endpoint
 context = heedline-callback
