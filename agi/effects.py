@@ -18,6 +18,7 @@ from typing import Self
 from agi.ami import Ami, Event
 from agi.dialplan import variables as names
 from agi.follow import Follower, LiveLeg
+from agi.ringing import ASKED, UP, RingingAgents, party, variable
 from dialer.errors import AmiRefused, AmiUnavailable, StoreUnavailable
 from dialer.policy.conduct import Conduct
 from dialer.ports import Clock
@@ -30,16 +31,13 @@ NOT_CUT = "refusal_not_cut"
 # Q.850. The called leg of a ringing call ends with a CANCEL whatever the cause; 21 (call rejected) is what the agent's
 # side then hears, as after the gate's own refusal. A call that was answered ends normally.
 _CALL_REJECTED, _NORMAL = "21", "16"
-_UP = "6"
 _CALLED = "AppDial"  # what the action `Status` names the application of a leg that Dial called
-_UNSET = "(null)"
 _PATIENCE_S = 2.0
 # A call that used its permit dials within moments, or never.
 _REMEMBERED_S = 60.0
 _MOST_REMEMBERED = 10_000
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.2, 5.0
 _DIGITS = re.compile(r"[0-9]{1,18}")
-_ORDERED = re.compile(r"heedline-[0-9a-f]{16}")  # the unique id of an originate of `agi.originate`
 
 
 @dataclass(slots=True)
@@ -143,8 +141,10 @@ class RefusalEffects:
                 legs[leg.attempt].append((follower, leg))
         for attempt, seen in legs.items():
             self._cut(self._bound[attempt], seen)
+        # A listing of all channels costs a busy switch, and us, some time: only where events cannot have told.
+        untold = any(not seen and not self._bound[attempt].call.answered for attempt, seen in legs.items())
         for search in self._searches:
-            search.add_all(callees)
+            search.add_all(None if untold else callees)
 
     def _remember(self, call: OpenCall) -> None:
         now = monotonic()
@@ -219,14 +219,15 @@ class RefusalEffects:
         except StoreUnavailable as error:
             log.error("an alarm is not on record: %s", error)
 
-    # Looking through a switch: calls that its events did not tell of, and agents' phones that ring in vain.
+    # Looking at a switch: for agents' phones that ring in vain, and (None) for calls that its events did not tell of.
 
     async def _search(self, ami: Ami, news: _News) -> None:
+        agents = RingingAgents(ami)
         while True:
             await ami.connected.wait()
             callees = await news.take()
             try:
-                await self._search_once(ami, callees)
+                await self._look_through(ami, agents, callees)
             except AmiRefused as error:
                 log.warning("`%s` is not looked through for refused calls: %s", ami.name, error)
             except (AmiUnavailable, StoreUnavailable) as error:
@@ -236,33 +237,40 @@ class RefusalEffects:
             except Exception:  # a fault of ours must not end the looking
                 log.exception("`%s` is not looked through for refused calls", ami.name)
 
-    async def _search_once(self, ami: Ami, callees: frozenset[int] | None) -> None:
-        wanted = f"{names.HEEDLINE_SELLER},{names.HEEDLINE_ROUTE},{names.HEEDLINE_ATTEMPT}"
-        channels = await ami.listing("Status", {"Variables": wanted})
-        for event in channels:
-            self._untold(ami, event)
-        ringing = {
-            event.get("Uniqueid"): party
-            for event in channels
-            if (party := _ringing_for(event)) and (callees is None or party[0] in callees)
-        }
-        if not ringing:
-            return
-        refused = await self._calls.refused_parties(set(ringing.values()))
-        for unique_id, party in ringing.items():
-            if party in refused and await self._hang_up(ami, unique_id, _CALL_REJECTED) is None:
+    async def _look_through(self, ami: Ami, agents: RingingAgents, callees: frozenset[int] | None) -> None:
+        if callees is None:
+            known = agents.unique_ids
+            channels = await ami.listing("Status", {"Variables": ASKED})
+            agents.listed(channels, known)
+            for event in channels:
+                self._untold(ami, event)
+        else:
+            told = await asyncio.gather(*[self._status(ami, unique_id) for unique_id in agents.unique_ids])
+            channels = [event for events in told for event in events]
+        ringing = {event.get("Uniqueid"): found for event in channels if (found := party(event))}
+        wanted = {each for each in ringing.values() if callees is None or each[0] in callees}
+        refused = await self._calls.refused_parties(wanted) if wanted else set()
+        for unique_id, each in ringing.items():
+            if each in refused and await self._hang_up(ami, unique_id, _CALL_REJECTED) is None:
                 self.stats.cancelled += 1
+
+    async def _status(self, ami: Ami, unique_id: str) -> list[Event]:
+        """What the switch says of one channel; nothing when it is gone."""
+        try:
+            return await ami.listing("Status", {"Channel": unique_id, "Variables": ASKED})
+        except AmiRefused:
+            return []
 
     def _untold(self, ami: Ami, event: Event) -> None:
         """A leg of a refused call, by the attempt that the dialplan noted on it."""
-        attempt, unique_id = _variable(event, names.HEEDLINE_ATTEMPT), event.get("Uniqueid")
+        attempt, unique_id = variable(event, names.HEEDLINE_ATTEMPT), event.get("Uniqueid")
         if event.get("Application") != _CALLED or not _DIGITS.fullmatch(attempt):
             return
         if (bound := self._bound.get(int(attempt))) is None:
             return
         follower = next(follower for follower in self._followers if follower.ami is ami)
         if all(leg.unique_id != unique_id for leg in follower.legs((int(attempt),))):
-            leg = LiveLeg(int(attempt), unique_id, event.get("ChannelState") == _UP)
+            leg = LiveLeg(int(attempt), unique_id, event.get("ChannelState") == UP)
             self._cut(bound, [(follower, leg)])
 
 
@@ -288,6 +296,11 @@ class _News:
 
     put_back = add_all
 
+    @property
+    def empty(self) -> bool:
+        """Whether nobody is to be looked at."""
+        return not self._came.is_set()
+
     async def take(self) -> frozenset[int] | None:
         """Wait for some; all that came."""
         await self._came.wait()
@@ -295,24 +308,3 @@ class _News:
         callees = None if self._all else frozenset(self._callees)
         self._callees, self._all = set(), False
         return callees
-
-
-def _ringing_for(event: Event) -> tuple[int, str] | None:
-    """Callee and seller of an originate whose agent has not answered; None for any other channel, and for a call on a
-    declared route, of which the gate decides."""
-    callee, seller = event.get("CallerIDNum").lstrip("+"), _variable(event, names.HEEDLINE_SELLER)
-    if (
-        not _ORDERED.fullmatch(event.get("Uniqueid"))
-        or event.get("ChannelState") == _UP
-        or not _DIGITS.fullmatch(callee)
-        or not seller
-        or _variable(event, names.HEEDLINE_ROUTE)
-    ):
-        return None
-    return int(callee), seller
-
-
-def _variable(event: Event, name: str) -> str:
-    """A channel variable in an event of the action `Status`."""
-    pairs = (line.partition("=") for line in event.get("Variable").split("\n"))
-    return next((value for key, _, value in pairs if key == name and value != _UNSET), "")

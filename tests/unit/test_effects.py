@@ -75,7 +75,8 @@ class Switch:
     def _answer(self, peer: Peer, frame: Frame) -> bytes | None:
         match frame["Action"]:
             case "Status":
-                return listing(frame, *self.channels)
+                wanted = frame.get("Channel")
+                return listing(frame, *(each for each in self.channels if wanted in (None, each["Uniqueid"])))
             case "CoreShowChannels":
                 return listing(frame, *({"Uniqueid": each["Uniqueid"]} for each in self.channels))
             case "Hangup":
@@ -148,6 +149,8 @@ async def world(pbx: Switch | None = None, egress: Switch | None = None) -> Asyn
             await follower.ami.ready()
         for switch in (pbx, egress):
             await switch.peer.got("Status")
+        connected = World(pbx, egress, calls, store, conducts, effects, followers)
+        await connected.until(lambda: effects._news.empty and all(search.empty for search in effects._searches))
         yield World(pbx, egress, calls, store, conducts, effects, followers)
 
 
@@ -291,8 +294,10 @@ def agent(unique_id: str = ORDERED, **changes: str) -> dict[str, str]:
     return {**plain, "Variable": "HEEDLINE_SELLER=acme", **changes}
 
 
-async def test_agents_phones_that_ring_in_vain_are_hung_up() -> None:
-    """Only our own originates, to that callee, for the refused seller, not yet answered and on no declared route."""
+@pytest.mark.parametrize("told", ["listing", "events"])
+async def test_agents_phones_that_ring_in_vain_are_hung_up(told: str) -> None:
+    """Only our own originates, to that callee, for the refused seller, not yet answered and on no declared route;
+    whether the switch told of them as they began, or when it was asked for all of its channels."""
     ours = [ORDERED[:-1] + digit for digit in "012345"]
     async with world() as it:
         it.pbx.channels = [
@@ -305,13 +310,33 @@ async def test_agents_phones_that_ring_in_vain_are_hung_up() -> None:
             agent(ours[5], Variable="HEEDLINE_SELLER=acme\r\nVariable: HEEDLINE_ROUTE=(null)"),
         ]
         it.calls.parties = {(CALLEE, "acme")}
-        it.effects.refused(str(CALLEE))
+        if told == "events":
+            for channel in it.pbx.channels:
+                it.pbx.peer.send(packet(Event="Newchannel", Uniqueid=channel["Uniqueid"], ChannelState="0"))
+            it.pbx.dial(9, "1.9")
+            await it.saw(9, "1.9")  # and so what came before it
+        it.effects.refused(str(CALLEE) if told == "events" else "*")
         assert await it.pbx.hung_up(2) == [(ours[0], "21"), (ours[5], "21")]
         it.pbx.channels, it.calls.parties = it.pbx.channels[2:5], {(CALLEE, "acme"), (OTHER, "acme")}
         it.effects.refused(str(OTHER))
         assert (await it.pbx.hung_up(3))[2:] == [(ours[1], "21")]
         await it.until(lambda: it.effects.stats.cancelled == 3)
         assert it.effects.stats.cut == 0
+
+
+async def test_a_switch_is_not_asked_for_all_its_channels_when_its_events_have_told() -> None:
+    """A refusal of a call whose leg is known lists nothing; one of a call that is not known lists once a switch."""
+    async with world() as it:
+        it.calls.open = [call()]
+        it.pbx.dial(7, "1.1")
+        await it.saw(7, "1.1")
+        it.effects.refused(str(CALLEE))
+        await it.pbx.hung_up()
+        before = len(it.egress.peer.of("Status"))
+        it.calls.open = [call(8, OTHER)]
+        it.effects.refused(str(OTHER))
+        await it.egress.peer.got("Status", before + 1)
+        assert len(it.egress.peer.of("Status")) == before + 1
 
 
 async def test_a_fault_of_ours_does_not_end_the_looking(monkeypatch: pytest.MonkeyPatch) -> None:
