@@ -23,13 +23,18 @@ GAP_S = 0.3
 """A callee who sends nothing for longer is silent: switches pass on only what comes."""
 
 QUEUE_S = 15.0
-"""Audio that may wait; beyond it is dropped, and counted."""
+"""Audio that may wait. When there is more, all but the last `KEPT_S` is dropped and counted: what is recognised of
+an overloaded call are whole stretches, none of them old."""
+
+KEPT_S = 5.0
 
 _BYTES_PER_S = FRAME_BYTES * 1_000 // FRAME_MS
 # A turn is asked for when so much waits, and takes no more than that: calls take turns.
 _TURN_BYTES, _LONGEST_TURN_BYTES = _BYTES_PER_S // 10, _BYTES_PER_S
 # Nobody speaks when nothing came of so much audio: of one that gives partials, and of one that gives finals alone.
 _QUIET_MS, _LONGEST_SEGMENT_MS = 1_500, 15_000
+# In place of audio that was dropped: longer than a pause within a sentence (`dialer.speech.hearing.JOIN_GAP_MS`).
+_BREAK = bytes(2 * _BYTES_PER_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,7 @@ class Ear:
         self._lock = threading.Lock()  # of the fields up to `_deaf`; held for an instant
         self._waiting: deque[tuple[float, bytes]] = deque()
         self._waiting_bytes = 0
+        self._broken = False  # audio was dropped before what waits
         self._in_turn = False
         self._turn_since: float | None = None
         self._closed = False
@@ -121,16 +127,24 @@ class Ear:
 
     def _put(self, now: float, pcm: bytes) -> None:
         with self._lock:
-            full = self._waiting_bytes + len(pcm) > QUEUE_S * _BYTES_PER_S
-            refused = self._closed or self._deaf or full
-            if not refused:
-                self._waiting.append((now, pcm))
-                self._waiting_bytes += len(pcm)
-            asks = not refused and self._asks(_TURN_BYTES)
-        if full and not self._deaf:
-            self._desk.shed(len(pcm) / _BYTES_PER_S)
+            if self._closed or self._deaf:
+                return
+            dropped = self._drop_old() if self._waiting_bytes + len(pcm) > QUEUE_S * _BYTES_PER_S else 0
+            self._waiting.append((now, pcm))
+            self._waiting_bytes += len(pcm)
+            asks = self._asks(_TURN_BYTES)
+        if dropped:
+            self._desk.shed(dropped / _BYTES_PER_S)
         if asks:
             self._desk.wants_turn(self)
+
+    def _drop_old(self) -> int:
+        """Make room in the queue; the bytes that were dropped. The lock is held."""
+        before = self._waiting_bytes
+        while self._waiting_bytes > KEPT_S * _BYTES_PER_S:
+            self._waiting_bytes -= len(self._waiting.popleft()[1])
+        self._broken = True
+        return before - self._waiting_bytes
 
     def _asks(self, least: int) -> bool:
         """Whether a turn is to be asked for now; the lock is held."""
@@ -158,12 +172,13 @@ class Ear:
         taken: list[bytes] = []
         size = 0
         with self._lock:
+            silence, self._broken = _BREAK if self._broken else b"", False
             self._turn_since = self._waiting[0][0] if self._waiting else None
             while self._waiting and size < _LONGEST_TURN_BYTES:
                 taken.append(self._waiting.popleft()[1])
                 size += len(taken[-1])
             self._waiting_bytes -= size
-            return b"".join(taken), self._closed and not self._waiting
+            return silence + b"".join(taken), self._closed and not self._waiting
 
     def _end_turn(self, *, last: bool, failure: str) -> None:
         done = last or bool(failure)

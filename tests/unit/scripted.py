@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from dialer.speech.engine import FRAME_BYTES, FRAME_MS, Hypothesis
 
 SILENCE = bytes(FRAME_BYTES)
+NOISE = b"\xff\x7f" * (FRAME_BYTES // 2)
+"""A frame of speech that means nothing by itself."""
 MODEL = "5" * 64
 
 
@@ -19,7 +21,7 @@ def says(number: int) -> bytes:
 
 def spoken(number: int, ms: int = 1_000) -> bytes:
     """A line with noise before it, so that it lasts so long."""
-    return b"\xff\x7f" * (FRAME_BYTES // 2) * (ms // FRAME_MS - 1) + says(number)
+    return NOISE * (ms // FRAME_MS - 1) + says(number)
 
 
 @dataclass
@@ -27,7 +29,7 @@ class ScriptedEngine:
     """Says `lines[n - 1]` as a final when a frame of `says(n)` comes, after the audio since the last silence.
 
     Partials, where wanted, are the line as it stands. A frame of `says(FAULT)` makes the stream raise. `gate`, when it
-    is cleared, holds every stream up.
+    is cleared, holds every stream up; `entered` is set when one was fed.
     """
 
     lines: list[str]
@@ -35,6 +37,7 @@ class ScriptedEngine:
     language: str = "en"
     model: str = MODEL
     gate: threading.Event = field(default_factory=threading.Event)
+    entered: threading.Event = field(default_factory=threading.Event)
     opened: list[bool] = field(default_factory=list)
     fed: int = 0
     _progress: threading.Condition = field(default_factory=threading.Condition)
@@ -78,6 +81,7 @@ class ScriptedStream:
 
     def feed(self, pcm: bytes) -> list[Hypothesis]:
         assert len(pcm) % FRAME_BYTES == 0, "an engine is fed whole frames"
+        self._engine.entered.set()
         self._engine.gate.wait(30)
         found: list[Hypothesis] = []
         for at in range(0, len(pcm), FRAME_BYTES):

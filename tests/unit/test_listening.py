@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from dialer.phrases import Meaning
 from dialer.speech.budget import BOUNDS, CALM_S, SETTLE_S, Budget, Level
-from dialer.speech.ear import QUEUE_S, Told
+from dialer.speech.ear import KEPT_S, QUEUE_S, Told
 from dialer.speech.listening import Listening
 from dialer.speech.recent import AFTER_MS, BEFORE_MS, KEPT_MS, Recent
-from tests.unit.scripted import FAULT, MODEL, SILENCE, ScriptedEngine, says, spoken
+from tests.unit.scripted import FAULT, MODEL, NOISE, SILENCE, ScriptedEngine, says, spoken
 
 LINES = ["please stop calling me", "what a fine day", "i am not interested"]
 
@@ -182,20 +182,43 @@ async def test_recogniser_that_fails_costs_its_call_alone(caplog: pytest.LogCapt
 
 
 async def test_queue_is_bounded_and_what_is_dropped_is_counted() -> None:
-    """While a recogniser hangs, no more than its queue is kept of a call; the loop goes on."""
+    """While a recogniser hangs, no more than its queue is kept of a call, and the newest of it; the loop goes on."""
     engine = ScriptedEngine(LINES)
     engine.gate.clear()
+    heard = Heard()
     async with Listening({"en": engine}) as listening:
-        ear = listening.open("en", Heard())
+        ear = listening.open("en", heard)
         assert ear is not None
         for _ in range(60):
             ear.audio(SILENCE * 50)
             await asyncio.sleep(0)
-        assert 60 - QUEUE_S - 2 <= listening.stats.shed_s <= 60 - QUEUE_S
+        assert 60 - QUEUE_S - 1 <= listening.stats.shed_s <= 60 - KEPT_S
+        ear.audio(spoken(1))
         engine.gate.set()
         ear.close()
         await until(listening)
-    assert engine.fed <= (QUEUE_S + 2) * 16_000
+    assert engine.fed <= (QUEUE_S + 4) * 16_000
+    assert len(heard.told) == 1
+
+
+async def test_words_on_both_sides_of_dropped_audio_are_not_joined() -> None:
+    """What was said before and after a gap is not taken for one sentence: a pause stands for the gap."""
+    engine = ScriptedEngine(["please stop", "calling me"])
+    engine.gate.clear()
+    heard = Heard()
+    async with Listening({"en": engine}) as listening:
+        ear = listening.open("en", heard)
+        assert ear is not None
+        ear.audio(spoken(1))
+        await asyncio.to_thread(engine.entered.wait, 30)
+        for _ in range(16):
+            ear.audio(NOISE * 50)
+        ear.audio(spoken(2))
+        engine.gate.set()
+        ear.close()
+        await until(listening)
+        assert listening.stats.shed_s > 0
+    assert Meaning.REFUSAL not in [told.detection.meaning for told in heard.told]
 
 
 async def test_streams_beyond_the_number_and_unknown_languages_are_shed() -> None:
