@@ -16,19 +16,22 @@ from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
 from agi.ami import Ami, Event
-from agi.dialplan.variables import HEEDLINE_CALLEE, HEEDLINE_SELLER, REFUSAL_FAMILY
+from agi.dialplan.variables import HEEDLINE_CALLEE, HEEDLINE_SELLER
 from agi.refusal import Outcome, Status, Told
 from dialer.errors import AmiRefused, AmiUnavailable, HeedlineError
 from dialer.hostile import printable
 
 log = logging.getLogger(__name__)
 
+FAMILY = "heedline-refusal"
+"""The family of AstDB in which the dialplan keeps them."""
+
 _EVERY_S = 30.0
 _WITHIN_S = 30.0
 _FORGET = "Local/s@heedline-recorded/n"
 # An entry's value, in the order of the dialplan; its key has the callee and the seller.
 _VALUES = ("receipt", "attempt", "how", "prompt", "key", "epoch", "agent", "did", "call_id")
-_KEY = re.compile(r"/heedline-refusal/([^/]+)/([^/]*)")
+_KEY = re.compile(rf"/{FAMILY}/([^/]+)/([^/]*)")
 # Of entries that were complained of.
 _REMEMBERED = 10_000
 
@@ -59,7 +62,7 @@ def read_entry(key: str, value: str) -> Entry:
 async def entries(ami: Ami) -> list[Entry]:
     """All that a switch has kept. Raises `AmiUnavailable`, and `AmiRefused` when it may not be read."""
     try:
-        found = await ami.listing("DBGetTree", {"Family": REFUSAL_FAMILY}, within_s=_WITHIN_S)
+        found = await ami.listing("DBGetTree", {"Family": FAMILY}, within_s=_WITHIN_S)
     except AmiRefused as error:
         if "not found" in str(error).lower():  # there is no such family: nothing was ever kept
             return []

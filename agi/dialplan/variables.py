@@ -26,7 +26,7 @@ HEEDLINE_CLI: Final = "HEEDLINE_CLI"
 #: Who talks to the callee; the phone's endpoint when empty.
 HEEDLINE_AGENT: Final = "HEEDLINE_AGENT"
 #: Language of the prompts (`en`, `zh`) when the service does not say it.
-HEEDLINE_LANGUAGE: Final = "HEEDLINE_LANGUAGE"
+HEEDLINE_LANG: Final = "HEEDLINE_LANG"
 #: Sound file of an announcement, without its ending.
 HEEDLINE_PROMPT: Final = "HEEDLINE_PROMPT"
 
@@ -83,7 +83,7 @@ INPUTS: Final = (
     HEEDLINE_ROUTE,
     HEEDLINE_CLI,
     HEEDLINE_AGENT,
-    HEEDLINE_LANGUAGE,
+    HEEDLINE_LANG,
     HEEDLINE_PROMPT,
 )
 OUTPUTS: Final = (
@@ -95,7 +95,7 @@ OUTPUTS: Final = (
     GATE_UNTIL,
     GATE_ATTEMPT,
 )
+OF_THE_CALL: Final = (HEEDLINE_ATTEMPT, HEEDLINE_CALLEE)
 REFUSAL_OUTPUTS: Final = (REFUSAL_STATUS, REFUSAL_LANGUAGE, REFUSAL_HANGUP)
-#: What the dialplan keeps in AstDB of a refusal until the service has it: family, then callee and seller.
-REFUSAL_FAMILY: Final = "heedline-refusal"
+STREAM_OUTPUTS: Final = (HEEDLINE_STREAM,)
 HEADERS: Final = (X_HEEDLINE_PERMIT, X_HEEDLINE_SELLER)

@@ -229,7 +229,7 @@ async def test_refusal_that_the_service_does_not_take_is_kept_and_binds(
     """Whatever the service does but take it, the refusal stays in AstDB and is confirmed, the call goes on, and the
     next call to this callee for this seller is denied by the switch itself though the gate allows it."""
     gate.reply = reply
-    await lab.originate(PRESSES, variables=SELLER | {"HEEDLINE_LANGUAGE": "zh"})
+    await lab.originate(PRESSES, variables=SELLER | {"HEEDLINE_LANG": "zh"})
     event = await refusal_event(lab)
     await heard(lab, "zh/heedline-refusal-recorded")
     assert event["Status"] == "FAILED"

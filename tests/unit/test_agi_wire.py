@@ -201,9 +201,11 @@ def test_random_bytes_over_tcp() -> None:
 
 def test_names_can_be_set() -> None:
     """Every output variable can be set by the one command, and no name stands for two things."""
-    every = (*names.INPUTS, *names.OUTPUTS, *names.HEADERS)
+    answers = (names.OUTPUTS, names.REFUSAL_OUTPUTS, names.STREAM_OUTPUTS)
+    every = (*names.INPUTS, *names.OF_THE_CALL, *(name for group in answers for name in group), *names.HEADERS)
     assert len(set(every)) == len(every)
-    assert set_command(dict.fromkeys(names.OUTPUTS, "")).count("=") == len(names.OUTPUTS)
+    for group in answers:
+        assert set_command(dict.fromkeys(group, "")).count("=") == len(group)
     assert set(every) | {names.REASON_SEPARATOR} == {
         value for name, value in vars(names).items() if name.isupper() and isinstance(value, str)
     }

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
-from agi.dialplan.render import EGRESS_FRAGMENTS, PBX_FRAGMENTS
+from agi.dialplan.render import EGRESS_FRAGMENTS, FEATURES_FRAGMENTS, PBX_FRAGMENTS, SOUNDS
 from agi.install import State, marked, state_of
 from dialer.cli import app
 from dialer.config import load
@@ -54,6 +54,11 @@ def states(document: dict[str, Any]) -> set[str]:
     return {file["state"] for file in document["files"]}
 
 
+def files(folder: Path) -> dict[Path, bytes]:
+    """Every file below a folder."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 @given(st.text(max_size=50), st.text(max_size=50))
 def test_own_file_is_known_until_it_is_changed(body: str, other: str) -> None:
     """Whatever was written is recognised as ours; with anything added it counts as changed by a person."""
@@ -65,13 +70,15 @@ def test_own_file_is_known_until_it_is_changed(body: str, other: str) -> None:
     assert state_of(body, written) is State.FOREIGN
 
 
-@pytest.mark.parametrize(("role", "fragments"), [("pbx", PBX_FRAGMENTS), ("egress", EGRESS_FRAGMENTS)])
+@pytest.mark.parametrize(
+    ("role", "fragments"), [("pbx", (*PBX_FRAGMENTS, *FEATURES_FRAGMENTS)), ("egress", EGRESS_FRAGMENTS)]
+)
 def test_first_install_writes_every_file_of_the_role(
     etc: Path, home: Path, role: str, fragments: tuple[str, ...]
 ) -> None:
     """The role's files and no others are there afterwards, and a second run finds nothing to do."""
     assert states(install(etc, "--role", role)) == {"new"}
-    assert sorted(path.name for path in etc.iterdir()) == sorted(fragments)
+    assert sorted(path.name for path in etc.iterdir() if path.is_file()) == sorted(fragments)
     again = install(etc, "--role", role)
     assert states(again) == {"same"}
     assert not any(file["written"] for file in again["files"])
@@ -92,11 +99,11 @@ def test_file_of_a_person_is_never_overwritten_unasked(etc: Path, home: Path, mi
         install(etc)
         mine = gate.read_text() + "; changed\n"
     gate.write_text(mine)
-    before = {path: path.read_bytes() for path in etc.iterdir()}
+    before = files(etc)
     result = run("pbx", "install", "--etc", etc, "--agi", "192.0.2.9:1")
     assert result.exit_code != 0
     assert "heedline-gate.conf" in str(result.exception)
-    assert {path: path.read_bytes() for path in etc.iterdir()} == before
+    assert files(etc) == before
     install(etc, "--force")
     assert gate.read_text() != mine
     assert (etc / "heedline-gate.conf.before-heedline").read_text() == mine
@@ -159,6 +166,10 @@ def test_country_chooses_the_emergency_numbers(etc: Path, home: Path) -> None:
         ("--agi", "127.0.0.1:1,evil"),
         ("--egress", "a)b"),
         ("--carrier", "${EVIL}"),
+        ("--callee-key", "9,Hangup"),
+        ("--agent-key", "9"),
+        ("--audio", "h:1)"),
+        ("--sounds", "/a,b"),
         ("--role", "other"),
     ],
 )
@@ -179,3 +190,37 @@ def test_text_for_people_names_every_step(etc: Path, home: Path) -> None:
     output = run("pbx", "install", "--etc", etc).output
     for word in ("extensions.conf", "manager.conf", "pjsip.conf", "modules.conf", "heedline.toml", "heedline doctor"):
         assert word in output
+
+
+def test_include_line_of_the_keys_is_for_features_conf(etc: Path, home: Path) -> None:
+    """The features' file is named as Asterisk finds it, for a call centre's switch alone."""
+    assert install(etc)["features"] == [f'#include "{etc}/heedline-features.conf"']
+    (etc / "features.conf").touch()
+    assert install(etc)["features"] == ["#include heedline-features.conf"]
+    assert install(etc, "--role", "egress")["features"] == []
+
+
+def test_prompts_are_copied_and_own_recordings_kept(etc: Path, home: Path, tmp_path: Path) -> None:
+    """Every prompt is there after an install and played from there, and a person's own is never replaced."""
+    wanted = {file.relative_to(SOUNDS) for file in SOUNDS.glob("*/*.wav")}
+    folder = tmp_path / "own sounds"
+    own = folder / "zh" / "heedline-offer.wav"
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b"mine")
+    document = install(etc, "--sounds", str(folder), "--force")
+    assert {file.relative_to(folder) for file in folder.rglob("*.wav")} == wanted
+    assert own.read_bytes() == b"mine"
+    assert sorted(sound["state"] for sound in document["sounds"]) == ["new"] * (len(wanted) - 1) + ["present"]
+    assert f"Playback({folder}/${{GOSUB_RETVAL}}/" in (etc / "heedline-refused.conf").read_text()
+    assert not any(sound["written"] for sound in install(etc, "--sounds", str(folder))["sounds"])
+
+
+def test_keys_and_audio_stand_in_the_dialplan(etc: Path, home: Path) -> None:
+    """The keys are those that were chosen; announcements are heard where Heedline is, unless nobody shall listen."""
+    install(etc, "--callee-key", "1", "--agent-key", "*9", "--agi", "192.0.2.1:4573")
+    features = (etc / "heedline-features.conf").read_text()
+    assert "heedline_callee => 1," in features
+    assert "heedline_agent => *9," in features
+    assert "192.0.2.1:4574" in (etc / "heedline-announce.conf").read_text()
+    install(etc, "--audio", "")
+    assert "4574" not in (etc / "heedline-announce.conf").read_text()

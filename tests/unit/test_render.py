@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import wave
 
 import pytest
 
-from agi.dialplan.render import EMERGENCY_NUMBERS, DialplanSettings, Fragment, render
+from agi.dialplan.render import EMERGENCY_NUMBERS, SOUNDS, DialplanSettings, Fragment, render
 
 SETTINGS = DialplanSettings("gate.example:4573", deadline_s=1.25, ring_s=33, egress="out", carrier="line")
 
@@ -78,6 +79,13 @@ def test_no_catch_all_extension(fragment: Fragment) -> None:
         {"agi": "h:1", "ring_s": 0},
         {"agi": "h:1", "emergency": {"de": ("112",)}},
         {"agi": "h:1", "emergency": {"DE": ("_X.",)}},
+        {"agi": "h:1", "callee_key": ""},
+        {"agi": "h:1", "callee_key": "9,self"},
+        {"agi": "h:1", "agent_key": "*7x"},
+        {"agi": "h:1", "audio": "h"},
+        {"agi": "h:1", "sounds": "relative"},
+        {"agi": "h:1", "sounds": "/a)b"},
+        {"agi": "h:1", "sounds": "/a\nb"},
     ],
 )
 def test_settings_that_could_not_stand_in_a_dialplan_are_errors(wrong: dict[str, object]) -> None:
@@ -90,3 +98,39 @@ def test_settings_that_could_not_stand_in_a_dialplan_are_errors(wrong: dict[str,
 def test_addresses_of_the_server(agi: str) -> None:
     """IPv4, IPv6 in brackets and names are servers."""
     assert f"agi://{agi}/egress" in render(Fragment.EGRESS, DialplanSettings(agi))
+
+
+@pytest.mark.parametrize(("callee", "agent"), [("9", "9"), ("9", "91"), ("*71", "*7")])
+def test_keys_that_cannot_be_told_apart_are_an_error(callee: str, agent: str) -> None:
+    """A key that begins like the other would take its place."""
+    with pytest.raises(ValueError, match="told apart"):
+        DialplanSettings("h:1", callee_key=callee, agent_key=agent)
+
+
+def test_refusal_is_written_before_anything_else() -> None:
+    """The very first step after a key puts the refusal into AstDB: who pressed may be gone at the second."""
+    text = "\n".join(lines(Fragment.REFUSED))
+    first = text.split("[heedline-refused]\n")[1].splitlines()[0]
+    assert first.startswith("exten => s,1,Set(DB(heedline-refusal/${HEEDLINE_CALLEE}/${HEEDLINE_SELLER})=${UUID()}:")
+
+
+def test_no_deadline_is_set_on_the_channel_of_who_pressed() -> None:
+    """The subroutine that runs in a talk sets no time limit there: the service is waited for on another channel."""
+    text = "\n".join(lines(Fragment.REFUSED))
+    talk = text.split("[heedline-refused]\n")[1].split("\n[")[0]
+    assert "TIMEOUT" not in talk
+    assert "AGI(" not in talk
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_prompt_that_is_played_is_shipped(language: str) -> None:
+    """Each prompt that a fragment plays is a file in both languages: 8 kHz, mono, 16 bits, and no louder than full."""
+    text = "".join(render(fragment, SETTINGS) for fragment in Fragment)
+    played = set(re.findall(r"/heedline-([a-z-]+)\)", text)) | {"refusal-recorded", "refusal-recorded-agent"}
+    played |= set(re.findall(r"LOCAL\(said\)=([a-z-]+)\)", text))
+    shipped = {file.stem.removeprefix("heedline-") for file in (SOUNDS / language).glob("*.wav")}
+    assert shipped == played
+    for file in (SOUNDS / language).glob("*.wav"):
+        with wave.open(str(file)) as sound:
+            assert (sound.getnchannels(), sound.getsampwidth(), sound.getframerate()) == (1, 2, 8000)
+            assert 1 < sound.getnframes() / 8000 < 15
