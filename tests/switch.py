@@ -30,9 +30,12 @@ class Switch:
 
     async def redeem(self, permit: str, callee: str, shown: str) -> Mapping[str, str]:
         """Ask whether an INVITE with a permit may go out, as the egress."""
-        arguments = (callee, permit, shown, "", "127.0.0.1:5060")
+        return await self.ask("egress", callee, permit, shown, "", "127.0.0.1:5060")
+
+    async def ask(self, route: str, *arguments: str) -> Mapping[str, str]:
+        """Ask at any entry point."""
         lines = [f"agi_arg_{n}: {value}" for n, value in enumerate(arguments, 1)]
-        head = "agi_network: yes\nagi_network_script: egress\nagi_uniqueid: 1795500000.2\n"
+        head = f"agi_network: yes\nagi_network_script: {route}\nagi_uniqueid: 1795500000.2\n"
         return await self._ask((head + "\n".join(lines) + "\n\n").encode())
 
     async def _ask(self, block: bytes) -> Mapping[str, str]:
