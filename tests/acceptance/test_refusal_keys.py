@@ -8,12 +8,19 @@ from contextlib import asynccontextmanager
 import pytest
 import pytest_asyncio
 
+from agi.ami import Address, Ami
 from agi.dialplan.render import DialplanSettings
+from agi.doctor import Patient, examine
+from agi.findings import Level
+from agi.install import manager_user
 from agi.pbx.lab import Lab, Way
 from agi.pbx.manager import Packet
 from agi.pbx.provision import AsteriskBinary
+from agi.spool import Spool
+from tests.acceptance.ami_lab import now
 from tests.acceptance.fakegate import PRESENTED
 from tests.acceptance.refusal_gate import SELLER, RefusalGate, Reply, heard, hung_up, kept, refusal_event
+from tests.unit.keyed_world import MemoryCalls, World
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
 
@@ -303,6 +310,34 @@ async def test_only_the_very_entry_is_deleted(lab: Lab, gate: RefusalGate) -> No
     event = await lab.pbx.manager.expect(lambda event: event.get("UserEvent") == "HeedlineRefusalFetched", 10)
     assert event["Entry"] == "OTHER"
     assert list(await kept(lab)) == [ENTRY]
+
+
+async def test_least_rights_suffice_and_the_doctor_counts(lab: Lab) -> None:
+    """With the rights that `heedline pbx install` prints, what is kept is read, and deleted by the switch; the doctor
+    names what waits and what is garbled."""
+    receipt = "0a1b2c3d-0000-4000-8000-000000000001"
+    await lab.pbx.cli(f"database put heedline-refusal {ENTRY} {receipt}:1:keyed:call:9:1790000000:::")
+    await lab.pbx.cli("database put heedline-refusal x/y z")
+    manager = lab.pbx.folder / "etc" / "manager.conf"
+    before = manager.read_text()
+    manager.write_text(before + manager_user("least", "s", "127.0.0.0/255.0.0.0"))
+    await lab.pbx.cli("manager reload")
+    address = Address("pbx", lab.pbx.address, lab.pbx.ami_port, "least", "s")
+    found = {finding.id: finding for finding in await examine(Patient(address, "pbx", ("egress",)), now, 5)}
+    assert found["refusals.kept"].level is Level.WARN
+    assert found["refusals.kept"].values["count"] == "1"
+    assert found["refusals.garbled"].level is Level.FAIL
+    assert "x/y" in found["refusals.garbled"].text()
+    world = World(calls=MemoryCalls(party=None))
+    async with Ami(address) as ami:
+        await ami.ready()
+        await Spool(ami, world.keyed).fetch()
+        event = await lab.pbx.manager.expect(lambda event: event.get("UserEvent") == "HeedlineRefusalFetched", 10)
+    assert event["Entry"] == "GONE"
+    assert [refusal.receipt for refusal in world.kept] == [receipt]
+    assert await kept(lab) == {"x/y": "z"}
+    manager.write_text(before)
+    await lab.pbx.cli("manager reload")
 
 
 # Announcements.
