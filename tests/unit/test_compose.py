@@ -101,7 +101,7 @@ def test_images_are_pinned() -> None:
 
 def test_python_is_the_locks() -> None:
     """The image's Python is the one that the lock file was made for."""
-    made_for = re.search(r"--python-version (\S+) pyproject", (ROOT / "Makefile").read_text("utf-8"))
+    made_for = re.search(r"--python-version (\S+) --extra speech pyproject", (ROOT / "Makefile").read_text("utf-8"))
     assert made_for
     assert dockerfile()["heedline"].base.startswith(f"python:{made_for[1]}-")
 
