@@ -24,6 +24,8 @@ _TICK_S = 0.1
 # A tick that is this late says that the loop stood still: sockets hold audio that was not read yet.
 _LATE_S = 0.15
 _MEASURE_EVERY = 5  # ticks
+# Calls share the loop: that it is late counts as so many times the lag of a recogniser.
+_LATE_WEIGHT = 5
 # Load is averaged so long: a long decode is no overload.
 _SHARE_S = 3.0
 _JOIN_S = 5.0
@@ -33,6 +35,7 @@ _JOIN_S = 5.0
 class ListeningStats:
     """Counters since the start; `level`, `open`, `lag_s` and `share` are now.
 
+    `late_s` is by how much the loop itself was late just now, for whatever reason: listening gives way to calls.
     `share` is the part of their time that the workers compute, 0 to 1. `shed_streams` were not taken, for their number
     or the load; `shed_s` is audio in seconds that was not recognised: of those, and what a full queue had no room for.
     `failed` streams were given up because their recogniser failed.
@@ -49,6 +52,7 @@ class ListeningStats:
     told: int = 0
     lag_s: float = 0.0
     worst_lag_s: float = 0.0
+    late_s: float = 0.0
     share: float = 0.0
     level_changes: int = 0
 
@@ -77,6 +81,7 @@ class Listening:
         self._workers: list[threading.Thread] = []
         self._worked = [0.0] * workers  # seconds, each worker its own
         self._loads: list[tuple[float, float]] = []
+        self._late = 0.0
         self._ticker: asyncio.Task[None] | None = None
         self._fewer = asyncio.Event()
         self._closed = False
@@ -190,8 +195,10 @@ class Listening:
             due = max(due, self._loop.time()) + _TICK_S
             await asyncio.sleep(due - self._loop.time())
             count += 1
+            late = self._loop.time() - due
+            self._late = max(self._late, late)
             try:
-                if self._loop.time() - due < _LATE_S:
+                if late < _LATE_S:
                     self._fill_gaps()
                 if count % _MEASURE_EVERY == 0:
                     self._measure()
@@ -215,12 +222,14 @@ class Listening:
         stats = self.stats
         stats.lag_s, stats.share = round(lag, 3), round(share, 3)
         stats.worst_lag_s = max(stats.worst_lag_s, stats.lag_s)
+        late, self._late = self._late, 0.0
+        stats.late_s = round(late, 3)
         before = self._budget.level
-        level = self._budget.measure(lag, share, now)
+        level = self._budget.measure(max(lag, _LATE_WEIGHT * late), share, now)
         if level is None:
             return
         stats.level, stats.level_changes = level, stats.level_changes + 1
         log.warning(
-            "listening goes from `%s` to `%s`: lag %.1f s, load %.0f %% of %d workers, %d streams",
-            before.value, level.value, lag, 100 * share, self._worker_count, len(self._ears),
+            "listening goes from `%s` to `%s`: lag %.1f s, load %.0f %% of %d workers, %d streams, loop late %.2f s",
+            before.value, level.value, lag, 100 * share, self._worker_count, len(self._ears), late,
         )  # fmt: skip

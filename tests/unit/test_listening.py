@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
+import time
 import wave
 from dataclasses import dataclass, field
 from typing import Self
@@ -286,6 +287,17 @@ async def test_lag_sheds_load_visibly(caplog: pytest.LogCaptureFixture) -> None:
         engine.gate.set()
     assert [record.levelname for record in caplog.records][:2] == ["WARNING", "WARNING"]
     assert "from `full` to `finals`" in caplog.text
+
+
+async def test_loop_that_is_late_sheds_load() -> None:
+    """Listening gives way to the calls on the same loop: when that is late, for whatever reason, the level falls."""
+    async with Listening({"en": ScriptedEngine(LINES)}) as listening:
+        with Lines("goes from", 1) as lines:
+            await asyncio.sleep(0.15)  # until it ticks
+            time.sleep(0.4)  # noqa: ASYNC251 - this is what is tested
+            await lines.came.wait()
+        assert listening.stats.late_s > 0.2
+        assert listening.stats.level is Level.FINALS
 
 
 async def test_two_hundred_calls_at_once_are_all_heard() -> None:
