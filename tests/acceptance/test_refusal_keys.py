@@ -316,7 +316,7 @@ async def test_least_rights_suffice_and_the_doctor_counts(lab: Lab) -> None:
     """With the rights that `heedline pbx install` prints, what is kept is read, and deleted by the switch; the doctor
     names what waits and what is garbled."""
     receipt = "0a1b2c3d-0000-4000-8000-000000000001"
-    await lab.pbx.cli(f"database put heedline-refusal {ENTRY} {receipt}:1:keyed:call:9:1790000000:::")
+    await lab.pbx.cli(f"database put heedline-refusal +4930123456/acme {receipt}:1:keyed:call:9:1790000000:::")
     await lab.pbx.cli("database put heedline-refusal x/y z")
     manager = lab.pbx.folder / "etc" / "manager.conf"
     before = manager.read_text()
