@@ -1,4 +1,4 @@
-"""Whether what was said is a refusal: transcript -> `Heard`. Pure."""
+"""What the phrase matcher answers: plain values, shared by the languages."""
 
 from __future__ import annotations
 
@@ -24,6 +24,4 @@ class Heard:
     rule: str = ""
 
 
-def judge(transcript: str, language: str) -> Heard:
-    """Judge a transcript in `language` (`en`, `zh`). Hostile text of any length is bounded first."""
-    raise NotImplementedError
+NOTHING = Heard(Meaning.NOTHING)
