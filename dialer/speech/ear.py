@@ -83,6 +83,7 @@ class Ear:
         self._turn_since: float | None = None
         self._closed = False
         self._deaf = False  # nothing more is recognised
+        self._given_up = False
         self._last_audio: float | None = None
         self._filled_until = 0.0
         self._stream: Stream | None = None
@@ -107,6 +108,20 @@ class Ear:
         self._filled_until += samples * 2 / _BYTES_PER_S
         self._put(now, bytes(samples * 2))
 
+    @property
+    def deaf(self) -> bool:
+        """Whether nothing more is recognised: he has refused, his recogniser failed, or he was given up."""
+        return self._deaf
+
+    def give_up(self) -> None:
+        """Recognise nothing more, so that others are heard; what waits and what comes is counted as shed."""
+        with self._lock:
+            self._deaf = self._given_up = True
+            dropped = self._waiting_bytes
+            self._waiting.clear()
+            self._waiting_bytes = 0
+        self._desk.shed(dropped / _BYTES_PER_S)
+
     def close(self) -> None:
         """No more comes: what is queued is recognised to its end. Idempotent."""
         with self._lock:
@@ -126,15 +141,17 @@ class Ear:
         return max((now - at for at in since), default=0.0)
 
     def _put(self, now: float, pcm: bytes) -> None:
+        shed, asks = 0, False
         with self._lock:
-            if self._closed or self._deaf:
-                return
-            dropped = self._drop_old() if self._waiting_bytes + len(pcm) > QUEUE_S * _BYTES_PER_S else 0
-            self._waiting.append((now, pcm))
-            self._waiting_bytes += len(pcm)
-            asks = self._asks(_TURN_BYTES)
-        if dropped:
-            self._desk.shed(dropped / _BYTES_PER_S)
+            if self._given_up:
+                shed = len(pcm)
+            elif not self._closed and not self._deaf:
+                shed = self._drop_old() if self._waiting_bytes + len(pcm) > QUEUE_S * _BYTES_PER_S else 0
+                self._waiting.append((now, pcm))
+                self._waiting_bytes += len(pcm)
+                asks = self._asks(_TURN_BYTES)
+        if shed:
+            self._desk.shed(shed / _BYTES_PER_S)
         if asks:
             self._desk.wants_turn(self)
 

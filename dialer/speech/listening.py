@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic
 
-from dialer.speech.budget import Budget, Level
+from dialer.speech.budget import BOUNDS, SETTLE_S, Budget, Level
 from dialer.speech.ear import Ear, Told
 from dialer.speech.engine import Engine
 
@@ -26,6 +26,8 @@ _LATE_S = 0.15
 _MEASURE_EVERY = 5  # ticks
 # Calls share the loop: that it is late counts as so many times the lag of a recogniser.
 _LATE_WEIGHT = 5
+# While the lag stays, so small a part of the calls is given up at a time.
+_GIVE_UP_PART = 8
 # Load is averaged so long: a long decode is no overload.
 _SHARE_S = 3.0
 _JOIN_S = 5.0
@@ -33,12 +35,12 @@ _JOIN_S = 5.0
 
 @dataclass(slots=True)
 class ListeningStats:
-    """Counters since the start; `level`, `open`, `lag_s` and `share` are now.
+    """Counters since the start; `level`, `open`, `lag_s`, `late_s` and `share` are now.
 
-    `late_s` is by how much the loop itself was late just now, for whatever reason: listening gives way to calls.
-    `share` is the part of their time that the workers compute, 0 to 1. `shed_streams` were not taken, for their number
-    or the load; `shed_s` is audio in seconds that was not recognised: of those, and what a full queue had no room for.
-    `failed` streams were given up because their recogniser failed.
+    `late_s` is by how much the loop itself was late, for whatever reason: listening gives way to calls. `share` is the
+    part of their time that the workers compute, 0 to 1. `shed_streams` were not taken, for their number or the load, or
+    were given up (`given_up` of them) so that the others are heard; `shed_s` is audio in seconds that was not recognised:
+    of streams given up, and what a full queue had no room for. `failed` streams ended because their recogniser failed.
     """
 
     level: Level = Level.FULL
@@ -47,6 +49,7 @@ class ListeningStats:
     opened: int = 0
     heard_s: float = 0.0
     shed_streams: int = 0
+    given_up: int = 0
     shed_s: float = 0.0
     failed: int = 0
     told: int = 0
@@ -76,12 +79,13 @@ class Listening:
         self.stats.level = self._budget.level
         self._engines: dict[str, Engine] = {}
         self._max_streams, self._worker_count = max_streams, workers
-        self._ears: set[Ear] = set()
+        self._ears: dict[Ear, None] = {}  # in the order of their opening
         self._turns: queue.SimpleQueue[Ear | None] = queue.SimpleQueue()
         self._workers: list[threading.Thread] = []
         self._worked = [0.0] * workers  # seconds, each worker its own
         self._loads: list[tuple[float, float]] = []
         self._late = 0.0
+        self._gave_up_at = 0.0
         self._ticker: asyncio.Task[None] | None = None
         self._fewer = asyncio.Event()
         self._closed = False
@@ -108,7 +112,7 @@ class Listening:
             self.stats.shed_streams += 1
             return None
         ear = Ear(engine, told, self)
-        self._ears.add(ear)
+        self._ears[ear] = None
         self.stats.opened += 1
         self.stats.open = len(self._ears)
         return ear
@@ -172,7 +176,7 @@ class Listening:
 
     def left(self, ear: Ear, heard_s: float, failure: str) -> None:
         """An ear is done; on the loop. `failure` says why its recogniser failed, if it did."""
-        self._ears.discard(ear)
+        self._ears.pop(ear, None)
         self._fewer.set()
         self.stats.open = len(self._ears)
         self.stats.heard_s += heard_s
@@ -227,9 +231,24 @@ class Listening:
         before = self._budget.level
         level = self._budget.measure(max(lag, _LATE_WEIGHT * late), share, now)
         if level is None:
+            if before is Level.OFF and lag > BOUNDS[Level.FINALS].shed_lag_s and now - self._gave_up_at >= SETTLE_S:
+                self._give_some_up(now, lag)
             return
+        self._gave_up_at = now
         stats.level, stats.level_changes = level, stats.level_changes + 1
         log.warning(
             "listening goes from `%s` to `%s`: lag %.1f s, load %.0f %% of %d workers, %d streams, loop late %.2f s",
             before.value, level.value, lag, 100 * share, self._worker_count, len(self._ears), late,
         )  # fmt: skip
+
+    def _give_some_up(self, now: float, lag: float) -> None:
+        """Better some calls heard well than all badly: the newest give way."""
+        self._gave_up_at = now
+        heard = [ear for ear in self._ears if not ear.deaf]
+        chosen = heard[-max(1, len(heard) // _GIVE_UP_PART) :] if heard else []
+        for ear in chosen:
+            ear.give_up()
+        self.stats.shed_streams += len(chosen)
+        self.stats.given_up += len(chosen)
+        if chosen:
+            log.warning("listening gives up %d of %d streams: lag %.1f s", len(chosen), len(heard), lag)

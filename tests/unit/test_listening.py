@@ -289,6 +289,34 @@ async def test_lag_sheds_load_visibly(caplog: pytest.LogCaptureFixture) -> None:
     assert "from `full` to `finals`" in caplog.text
 
 
+async def test_overload_that_stays_gives_the_newest_calls_up() -> None:
+    """While the lag stays at OFF the newest calls are given up, visibly, so that the oldest are heard in time."""
+    engine = ScriptedEngine(LINES)
+    engine.gate.clear()
+    heard = Heard()
+    async with Listening({"en": engine}) as listening:
+        ears = [listening.open("en", heard if not number else Heard()) for number in range(4)]
+        for ear in ears:
+            assert ear is not None
+            ear.audio(SILENCE * 50)
+        with Lines("gives up 1 of 4", 1) as lines:
+            await lines.came.wait()
+        first, last = ears[0], ears[-1]
+        assert first is not None
+        assert last is not None
+        assert (listening.stats.given_up, listening.stats.shed_streams) == (1, 1)
+        shed = listening.stats.shed_s
+        last.audio(SILENCE * 50)
+        assert listening.stats.shed_s == shed + 1
+        engine.gate.set()
+        first.audio(spoken(1))
+        for ear in ears:
+            assert ear is not None
+            ear.close()
+        await until(listening)
+    assert len(heard.told) == 1
+
+
 async def test_loop_that_is_late_sheds_load() -> None:
     """Listening gives way to the calls on the same loop: when that is late, for whatever reason, the level falls."""
     async with Listening({"en": ScriptedEngine(LINES)}) as listening:
