@@ -39,8 +39,9 @@ class ListeningStats:
 
     `late_s` is by how much the loop itself was late, for whatever reason: listening gives way to calls. `share` is the
     part of their time that the workers compute, 0 to 1. `shed_streams` were not taken, for their number or the load, or
-    were given up (`given_up` of them) so that the others are heard; `shed_s` is audio in seconds that was not recognised:
-    of streams given up, and what a full queue had no room for. `failed` streams ended because their recogniser failed.
+    were given up (`given_up` of them) so that the others are heard; `shed_s` is audio, in seconds, that was not
+    recognised: of streams given up, and what a full queue had no room for. `failed` streams ended because their
+    recogniser failed.
     """
 
     level: Level = Level.FULL
@@ -85,7 +86,7 @@ class Listening:
         self._worked = [0.0] * workers  # seconds, each worker its own
         self._loads: list[tuple[float, float]] = []
         self._late = 0.0
-        self._gave_up_at = 0.0
+        self._looked_at = self._lag_then = 0.0
         self._ticker: asyncio.Task[None] | None = None
         self._fewer = asyncio.Event()
         self._closed = False
@@ -231,19 +232,21 @@ class Listening:
         before = self._budget.level
         level = self._budget.measure(max(lag, _LATE_WEIGHT * late), share, now)
         if level is None:
-            if before is Level.OFF and lag > BOUNDS[Level.FINALS].shed_lag_s and now - self._gave_up_at >= SETTLE_S:
-                self._give_some_up(now, lag)
+            if before is Level.OFF and now - self._looked_at >= SETTLE_S:
+                self._look_again(now, lag)
             return
-        self._gave_up_at = now
+        self._looked_at, self._lag_then = now, lag
         stats.level, stats.level_changes = level, stats.level_changes + 1
         log.warning(
             "listening goes from `%s` to `%s`: lag %.1f s, load %.0f %% of %d workers, %d streams, loop late %.2f s",
             before.value, level.value, lag, 100 * share, self._worker_count, len(self._ears), late,
         )  # fmt: skip
 
-    def _give_some_up(self, now: float, lag: float) -> None:
-        """Better some calls heard well than all badly: the newest give way."""
-        self._gave_up_at = now
+    def _look_again(self, now: float, lag: float) -> None:
+        """Better some calls heard well than all badly: when the lag is not even falling, the newest give way."""
+        falling, self._looked_at, self._lag_then = lag < self._lag_then, now, lag
+        if falling or lag < BOUNDS[Level.FINALS].shed_lag_s:
+            return
         heard = [ear for ear in self._ears if not ear.deaf]
         chosen = heard[-max(1, len(heard) // _GIVE_UP_PART) :] if heard else []
         for ear in chosen:
