@@ -64,7 +64,8 @@ class _Bound:
 class RefusalEffects:
     """Cuts refused calls on the switches of these followers. Use it as an async context manager.
 
-    `conduct` says what the packs ask when a callee (E.164 digits) refuses; None: nothing is known.
+    `conduct` says what the packs ask when a callee (E.164 digits) refuses; None: nothing is known. A talk that is to end
+    ends after `confirm_s` seconds, unless the dialplan has ended it by then.
     """
 
     def __init__(
@@ -74,8 +75,11 @@ class RefusalEffects:
         conduct: Callable[[int], Conduct | None],
         alarms: AlarmStore,
         clock: Clock,
+        *,
+        confirm_s: float = 6.0,
     ) -> None:
         self.stats = EffectStats()
+        self._confirm_s = confirm_s
         self._calls, self._conduct, self._alarms, self._clock = calls, conduct, alarms, clock
         self._followers = tuple(followers)
         self._news = _News()
@@ -188,6 +192,8 @@ class RefusalEffects:
             self._start(self._alarm(bound, f"the manager interface of `{'`, `'.join(away)}` is not connected"))
 
     async def _cut_all(self, bound: _Bound, legs: Sequence[tuple[Ami, str]], cause: str) -> None:
+        if cause == _NORMAL:
+            await asyncio.sleep(self._confirm_s)  # a key was pressed, perhaps: he hears that it counts
         faults = await asyncio.gather(*[self._hang_up(ami, unique_id, cause) for ami, unique_id in legs])
         self.stats.cut += faults.count(None)
         if None not in faults:

@@ -127,6 +127,7 @@ class Order:
             names.HEEDLINE_TRUNK: self.trunk,
             names.HEEDLINE_ROUTE: self.route,
             names.HEEDLINE_CLI: self.cli,
+            names.HEEDLINE_AGENT: self.agent,
         }
 
 

@@ -142,7 +142,7 @@ async def world(pbx: Switch | None = None, egress: Switch | None = None) -> Asyn
             await stack.enter_async_context(switch.peer)
             ami = switch.peer.ami(first_wait_s=0.01)
             followers.append(Follower(ami, attempts, now))
-        effects = RefusalEffects(followers, calls, conducts.get, store, now)
+        effects = RefusalEffects(followers, calls, conducts.get, store, now, confirm_s=0)
         await stack.enter_async_context(effects)
         for follower in followers:
             await stack.enter_async_context(follower.ami)

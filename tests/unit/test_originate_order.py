@@ -73,6 +73,7 @@ def test_variables_are_the_gates_and_empty_ones_are_left_out() -> None:
         "__HEEDLINE_PURPOSE=marketing",
         "__HEEDLINE_TRUNK=one",
         "__HEEDLINE_CLI=+442079460999",
+        "__HEEDLINE_AGENT=PJSIP/1001",
     ]
 
 
