@@ -64,8 +64,8 @@ class _Bound:
 class RefusalEffects:
     """Cuts refused calls on the switches of these followers. Use it as an async context manager.
 
-    `conduct` says what the packs ask when a callee (E.164 digits) refuses; None: nothing is known. A talk that is to end
-    ends after `confirm_s` seconds, unless the dialplan has ended it by then.
+    `conduct` says what the packs ask when a callee (E.164 digits) refuses; None: nothing is known. A talk that is to
+    end ends after `confirm_s` seconds, unless the dialplan has ended it by then.
     """
 
     def __init__(
