@@ -212,7 +212,9 @@ def test_evidence_kinds() -> None:
     """No kind that occurs in the source is missing on the page."""
     things = "(?:seller|trunk|number|route|list|consent|refusal|review|token|webhook|permit|attempt|policy|clock)"
     happened = "[a-z_]+(?:ed|wn)"  # other words after a dot are files, findings and faults
-    kinds = all_of(SOURCES, rf'"({things}\.{happened})"') | all_of(SQL, rf"'({things}\.{happened})'")
+    # of patterns of speech and of messages to webhooks there are names of that form too
+    sources = [path for path in SOURCES if path.parent.name != "phrases" and path.stem != "webhook_messages"]
+    kinds = all_of(sources, rf'"({things}\.{happened})"') | all_of(SQL, rf"'({things}\.{happened})'")
     kinds |= {f"alarm.{kind}" for path in SOURCES for kind in alarms_in(ast.parse(path.read_text("utf-8")))}
     assert kinds <= set(documented_kinds())
 
