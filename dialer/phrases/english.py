@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterable
 
 from dialer.phrases.english_calls import CALL_RULES
+from dialer.phrases.english_cease import CEASE_RULES
 from dialer.phrases.english_consent import CONSENT_RULES
 from dialer.phrases.english_doubts import DOUBTFUL_RULES
 from dialer.phrases.english_lists import LIST_RULES
+from dialer.phrases.english_registers import REGISTER_RULES
 from dialer.phrases.english_sounds import repaired
 from dialer.phrases.english_text import Word, joined_of, sentences_of, words_of
 from dialer.phrases.english_wants import WANT_RULES
@@ -16,14 +18,14 @@ from dialer.phrases.english_words import CLASSES
 from dialer.phrases.meaning import NOTHING, Heard, Meaning
 from dialer.phrases.rule import Match, expand
 
-RULES = (*CALL_RULES, *LIST_RULES, *WANT_RULES, *CONSENT_RULES, *DOUBTFUL_RULES)
+RULES = (*CALL_RULES, *CEASE_RULES, *LIST_RULES, *REGISTER_RULES, *WANT_RULES, *CONSENT_RULES, *DOUBTFUL_RULES)
 _DAYS = "monday|tuesday|wednesday|thursday|friday|saturday|sunday"
 _TIME = expand(
     "( (any|so|too|that|this|me|us|please|very))*( (before (?!i )|until|till|after (?!(this|that|"
     r"today|all|now)\b)|between|during|while|when (i|we) (am|are)|when (i'm|we're)|in the (morning|"
     "mornings|evening|evenings|afternoon|night|middle|next)|at (night|nights|lunch|dinner|noon|"
     r"midnight|the weekend|weekends|this (time|hour|moment)|the moment|\d+|one|two|three|four|five|"
-    f"six|seven|eight|nine|ten|eleven|twelve)|on (a )?({_DAYS}|weekends|the weekend|holidays|"
+    f"six|seven|eight|nine|ten|eleven|twelve)|on (a )?({_DAYS}|weekdays|weekends|the weekend|holidays|"
     r"christmas)s?|(i am|we are) not (home|in|here|back|available)( \S+)? until|today|tonight|tomorrow|"
     "this (morning|week|evening|early|late|afternoon|time)|now|"
     "right now|yet|first|early|late|for (another|a (while|few|bit|week|month|couple)|the (next|"

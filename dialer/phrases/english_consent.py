@@ -113,8 +113,9 @@ CONSENT_RULES = (
     # if you call again I'll report you
     english(
         "threat",
-        r"(keep|keep on|carry on|continue) (<CALLING>|<NAGGING>)( (<OBJ>))? (and|or) (i|i'm|we|my|you)( \S+){0,5} "
-        "(report|reporting|sue|suing|police|complain|complaint|lawyer|attorney|solicitor|legal|court|authorities|block)",
+        "(keep|keep on|carry on|continue) (<CALLING>|<NAGGING>)( (<OBJ>))? (and|or) (i|i'm|we|my|you)( "
+        r"\S+){0,5} (report|reporting|sue|suing|police|complain|complaint|lawyer|attorney|solicitor|legal|"
+        "court|authorities|block)",
         before=r"i|they|he|she",
     ),
     english(
@@ -139,9 +140,9 @@ CONSENT_RULES = (
         "threat",
         "(report|reporting|sue|suing|complain|complaining|police|complaint|lawyer|legal action|"
         r"authorities|ofcom|ftc|block|blocking|harassment|court)( \S+){0,5} (if|next time|should|when)( "
-        "(i|you|get|<YOU>|ever|do|dare|to|receive)){1,4} (<CALL>|<NAG>|<CALLING>|keep calling|keep ringing|"
-        "another|any more|one more|call|do not stop)( (<OBJ>|call|calls|phone call|from you))?( (<AGAIN>|"
-        "one more time))*",
+        "(i|you|get|<YOU>|ever|do|dare|to|receive)){1,4} (<CALL>|<NAG>|<CALLING>|keep calling|keep "
+        "ringing|another|any more|one more|call|do not stop)( (<OBJ>|call|calls|phone call|from you))?( "
+        "(<AGAIN>|one more time))*",
         before="did you",
     ),
 )

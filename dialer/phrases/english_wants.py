@@ -20,7 +20,8 @@ _GET = (
 _ASKS_YOU = r"(if|do|did|that) (you|they)( do| did)?|why (do|did) (you|they)|people|do you"
 _FROM_YOU = (
     "(<YOU>|them|anyone|any of them|that company|any company|any more (<YOU>)|this company|people "
-    r"like you|any \S+ people|telemarketers|salespeople|no one)"
+    r"like you|any \S+ people|telemarketers|salespeople|sales people|marketers|cold callers|strangers|"
+    "random people|no one)"
 )
 _COMPLAIN = (
     "(sick|tired|sick and tired|fed up|bored|exhausted|weary|sick to death|annoyed|had enough|enough|"
@@ -35,7 +36,7 @@ WANT_RULES = (
         r"one) )?(phone )?(call|calls) (from|by) (<YOU>|anyone|your \S+)|calls|phone calls|phone contact|"
         "telephone calls|call(?=$| from you| again)|(sales|marketing|cold|promotional|advertising|spam|"
         "telemarketing|commercial|robo) (phone )?calls)( (<AGAIN>))?",
-        before=_ASKS_YOU + r"|mind|not say i( do)?",
+        before=_ASKS_YOU + r"|mind|not say i( do)?|not that (i|we)( do)?",
         after=NEXT + r"|\s(these|here|please|back|whatsoever|\S+ly)(\s|$)",
         otherwise=NEAR,
         scoped=True,
@@ -45,7 +46,7 @@ WANT_RULES = (
         "(not|never|no longer|not going to|refuse to|not to) (accept|take|receive|answer|welcome|respond "
         "to|entertain|deal with|permit|allow|want|need|buy from)( any| your| these| any more)* "
         "((<CALLKIND>) ){1,3}(calls|phone calls|solicitation|solicitors|soliciting|callers|telemarketers)",
-        before=r"(do|did|if|could|can|that) (you|they)|could|can",
+        before=r"(do|did|if|could|can|that) (you|they)|could|can|not that (i|we) do",
         after=NEXT + r"|\s(here|please|at|on this)(\s|$)",
         scoped=True,
     ),
@@ -60,7 +61,7 @@ WANT_RULES = (
         f"({_NOT_WANT}) (be|being|get|getting|have been|keep being|be getting|keep getting) (<CALLED>)( "
         "(up|by|on|from|with))*( (<YOU>|this number|this|these calls))?( (<AGAIN>))*",
         before=_ASKS_YOU + r"|(they|he|she|you|i) did|was|were",
-        after=NEXT + r"|\s(here|please|by|like|constantly|every\S*|all)(\s|$)",
+        after=NEXT + r"|\s(here|please|by|calls|like|constantly|every\S*|all)(\s|$)",
         otherwise=NEAR,
         scoped=True,
     ),
@@ -112,6 +113,18 @@ WANT_RULES = (
         after=NEXT,
         otherwise=NEAR,
         scoped=True,
+    ),
+    english(
+        "unwanted.accept",
+        "(not|never|no longer|refuse to) (accept|take|want|answer|receive|welcome)( any| these)* (calls|"
+        r"phone calls) from (telemarketers|strangers|companies|any \S+|unknown \S+|sales\S*( people)?|"
+        "people i do not know|call centers|call centres)",
+        before=r"(do|did|if|could|can|that) (you|they)",
+    ),
+    english(
+        "unwanted.hear",
+        r"(not|never)( \S+)? (let me|make me|have me|want to) hear from (<YOU>)( (<AGAIN>))*",
+        before="i|did",
     ),
     # I never want to hear from you again
     english(

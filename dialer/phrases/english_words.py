@@ -59,6 +59,12 @@ CONTRACTIONS = {
     "phone's": "phone is",
     "name's": "name is",
     "line's": "line is",
+    "that's": "that is",
+    "it's": "it is",
+    "there's": "there is",
+    "mum's": "mother's",
+    "mom's": "mother's",
+    "dad's": "father's",
     "favor": "favour",
     "authorise": "authorize",
     "authorised": "authorized",
@@ -184,11 +190,12 @@ CLASSES = {
     "contact|contact details|contact information|record|records|entry|digits|listing|personal data|"
     "personal details|phone|personal information|number and name|name and number|telephone|mobile|"
     "cell|cellphone|line|landline",
-    "SELF": "me|us|(all |all of )?(my|our|this|that)( <PLACEWORD>){0,2} (<IDENT>)( number| details)?|the number|this",
+    "SELF": "me|us|(all |all of )?(my|our|this|that)( <PLACEWORD>){0,2} (<IDENT>)( number| details)?|the "
+    "number|this|(my |our )?(mother|father|wife|husband|son|daughter)'s (number|name|details|phone)",
     "SELF_NUMBER": "(all |all of )?(my|our|this)( <PLACEWORD>){0,2} (<IDENT>)( number| details)?",
-    "REMOVE": "take|remove|delete|erase|wipe|strike|cross|scratch|scrub|drop|pull|get|clear|purge|withdraw|"
-    "kick|rub|cut|eliminate|knock|exclude|discard|re move|de list|delist|blot|deregister|unlist|omit|"
-    "bump|clean|x",
+    "REMOVE": "take|remove|delete|erase|expunge|suppress|wipe|strike|cross|scratch|scrub|drop|pull|get|clear|"
+    "purge|withdraw|kick|rub|cut|eliminate|knock|exclude|discard|re move|de list|delist|blot|"
+    "deregister|unlist|omit|bump|clean|x",
     "REMOVED": "taken|removed|deleted|erased|wiped|struck|stricken|crossed|scratched|scrubbed|dropped|pulled|"
     "cleared|purged|withdrawn|kicked|rubbed|cut|eliminated|excluded|delisted|deregistered|discarded",
     "OFF": "off of|off from|off|of|from|out of|out from|on from",
