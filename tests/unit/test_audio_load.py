@@ -49,6 +49,7 @@ async def test_two_hundred_streams_at_once_are_each_heard_and_counted() -> None:
         AudioServer("127.0.0.1", 0, AudioLimits(max_streams=CALLS)) as server,
         Listening({"en": engine}, max_streams=CALLS) as listening,
     ):
+
         async def switch(ident: uuid.UUID, mark: bytes) -> None:
             async with connected(server, ident) as line:
                 await until(lambda: server.stats.accepted == CALLS)
