@@ -21,7 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 PICTURE = Path(__file__).with_name("demo.svg")
-_WIDTH = 136
+_WIDTH = 150
 _CAPTION = "heedline demo: real calls through three real Asterisks; INVITEs are counted at the carrier"
 _STYLES = {"ALLOW": "bold green", "REFUSE": "bold red", "DEFER": "bold yellow", "": "bold magenta"}
 
@@ -73,13 +73,15 @@ def masked(number: str) -> str:
 def draw(found: list[dict[str, Any]]) -> str:
     """The rows as SVG."""
     grid = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("path", "situation", "number", "INVITEs", "verdict", "reasons"):
+    for heading in ("path", "situation", "number", "INVITEs", "refusal", "verdict", "reasons"):
         grid.add_column(heading, no_wrap=True, justify="right" if heading.startswith("INVITEs") else "left")
     for row in found:
         reasons = ", ".join(row["reasons"]) or "-"
-        verdict = Text(row["outcome"] or "no answer", _STYLES[row["outcome"]])
+        inbound = row["path"] == "ring back"
+        verdict = Text(row["outcome"] or ("-" if inbound else "no answer"), "" if inbound else _STYLES[row["outcome"]])
+        refusal = Text(row["refusal"] or "-", "bold red" if row["refusal"] else "dim")
         invites = Text(str(row["invites"]), "bold green" if row["invites"] else "dim")
-        grid.add_row(row["path"], row["situation"], masked(row["number"]), invites, verdict, reasons)
+        grid.add_row(row["path"], row["situation"], masked(row["number"]), invites, refusal, verdict, reasons)
     console = Console(
         record=True,
         width=_WIDTH,
@@ -91,8 +93,10 @@ def draw(found: list[dict[str, Any]]) -> str:
     console.print(_CAPTION, style=Style(dim=True))
     console.print()
     console.print(grid)
-    stopped = sum(not row["invites"] for row in found)
-    console.print(f"\n{len(found)} rows as they should be; {stopped} calls did not reach the carrier.")
+    stopped = sum(not row["invites"] for row in found if row["path"] != "ring back")
+    told = sum(bool(row["refusal"]) for row in found)
+    count = f"{stopped} calls did not reach the carrier, {told} callees refused"
+    console.print(f"\n{len(found)} rows as they should be; {count}.")
     return console.export_svg(title="heedline demo", code_format=_TEMPLATE, unique_id="demo")
 
 
