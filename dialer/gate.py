@@ -169,7 +169,7 @@ class Gate:
             self.stats.failed += 1
             self._report(str(error) or "the database did not answer in time")
             return UNAVAILABLE
-        if withheld or self._withholds(callee):  # a refusal may have been kept while the store was asked
+        if withheld or (readable and self._withholds(callee)):  # one may have been kept while the store was asked
             return Answer(refuse(Reason.REFUSED, _SPOOLED))
         if decision is None:
             return rejected

@@ -87,7 +87,7 @@ async def test_a_talk_is_ended_where_the_policy_says_so(desk: Desk, recorder: Re
     assert "cause=16" in (await desk.cancelled(callee, "BYE")).message
 
 
-@pytest.mark.parametrize("rounds", [60, pytest.param(600, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("rounds", [25, pytest.param(600, marks=pytest.mark.soak)])
 async def test_no_invite_comes_after_recording_has_returned(desk: Desk, recorder: Recorder, rounds: int) -> None:
     """A refusal at a random moment of a real call: the carrier gets no INVITE later than the return of recording, by
     one clock; and each call that got through to him is cancelled."""

@@ -391,7 +391,9 @@ async def test_announcement_that_the_service_has_ended_is_not_played_again(bare:
     assert [event for event in bare.pbx.manager.events if event.get("Application") == "BackGround"] == []
 
 
-@pytest.mark.parametrize("prompt", ["x&y", "a)b", "../../etc/${EVIL}"])
+@pytest.mark.parametrize(
+    "prompt", ["../../etc/${EVIL}", *(pytest.param(each, marks=pytest.mark.soak) for each in ("x&y", "a)b"))]
+)
 async def test_hostile_name_of_an_announcement_is_not_played(lab: Lab, prompt: str) -> None:
     """A prompt's name with anything but plain characters is no prompt: the callee hears the offer at once."""
     await lab.originate(SAYS_NOTHING, way=Way.ANNOUNCEMENT, variables=PRERECORDED | {"HEEDLINE_PROMPT": prompt})
@@ -432,7 +434,12 @@ async def test_refusal_of_who_rings_back_is_kept_and_binds_all(lab: Lab, gate: R
 
 @pytest.mark.parametrize(
     ("cli", "hidden"),
-    [("anonymous", False), ("+4917600012", True), ("17600012):0", False), ("1${EXTEN}", False), ("1 | 1", False)],
+    [
+        ("anonymous", False),
+        ("+4917600012", True),
+        ("1${EXTEN}", False),
+        *(pytest.param(each, False, marks=pytest.mark.soak) for each in ("17600012):0", "1 | 1")),
+    ],
 )
 async def test_caller_without_a_number_hears_so(lab: Lab, gate: RefusalGate, cli: str, hidden: bool) -> None:
     """A caller whose number is hidden, none or hostile is told that it cannot be seen, and nothing is recorded."""
