@@ -21,7 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 PICTURE = Path(__file__).with_name("demo.svg")
-_WIDTH = 150
+_WIDTH = 176
 _CAPTION = "heedline demo: real calls through three real Asterisks; INVITEs are counted at the carrier"
 _STYLES = {"ALLOW": "bold green", "REFUSE": "bold red", "DEFER": "bold yellow", "": "bold magenta"}
 
