@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+import asyncpg
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import BaseTestServer, TestClient, TestServer
 
@@ -18,12 +19,20 @@ from dialer.ports_tokens import Scope
 from dialer.web.api import Api, api_app, mount
 from dialer.web.bounds import Rate
 from dialer.web.guard import Limits
-from tests.gate_world import packs
+from tests.gate_world import SELLER, packs
 
 READ, WRITE = Scope.REFUSALS_READ, Scope.REFUSALS_WRITE
 GENEROUS = Limits(address=Rate(1e6, 10**6), token=Rate(1e6, 10**6), failures=Rate(1e6, 10**6))
 """Bounds that no test meets by accident."""
 PATH = "/api/v1/refusals"
+
+CALLEE = "+8613800138000"
+FORM_BODY = {"sha256": "AB" * 32, "media_type": "application/pdf", "location": "forms/7.pdf"}
+
+
+def body(**changes: Any) -> dict[str, Any]:
+    """A plain refusal of the callee to the seller."""
+    return {"number": CALLEE, "seller": SELLER, **changes}
 
 
 @dataclass
@@ -98,3 +107,9 @@ async def problem(response: ClientResponse, status: int, code: str) -> dict[str,
     assert document["status"] == status
     assert set(document) == {"type", "title", "status", "detail", "errors"}
     return document
+
+
+async def count(owner: asyncpg.Connection) -> int:
+    """Refusals on record."""
+    found: int = await owner.fetchval("select count(*) from refusals")
+    return found

@@ -17,6 +17,7 @@ from dialer.demo.node import Node
 from dialer.demo.places import Place
 from dialer.demo.world import policy
 from tests.gate_world import SELLER, TRUNK
+from tests.servers import Server
 from tests.switch import Switch
 
 
@@ -69,3 +70,31 @@ async def running_nodes(folder: Path, dsn: str, count: int, patience: Patience) 
 def switch_of(node: Node, place: Place, deadline_s: float = 60) -> Switch:
     """A switch that asks this node about calls to a place."""
     return Switch(node.agi_port, SELLER, TRUNK, place.presented, deadline_s)
+
+
+async def strike(fault: str, node: FaultyNode, up: asyncio.Event, server: Server) -> None:
+    """Kill or freeze a node, crash or stop the database. `up` is cleared while the node does not run."""
+    match fault:
+        case "kill":
+            up.clear()
+            await node.kill()
+        case "freeze":
+            node.freeze()
+        case "crash":
+            await asyncio.to_thread(server.crash)
+        case "stop":
+            server.send(signal.SIGSTOP)
+
+
+async def mend(fault: str, node: FaultyNode, up: asyncio.Event, server: Server) -> None:
+    """Undo it."""
+    match fault:
+        case "kill":
+            await node.start()
+            up.set()
+        case "freeze":
+            node.thaw()
+        case "crash":
+            await asyncio.to_thread(server.start)
+        case "stop":
+            server.send(signal.SIGCONT)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -13,6 +15,11 @@ from agi.pbx.manager import Packet
 from tests.acceptance.fakegate import Answer, FakeGate
 
 SELLER = {"HEEDLINE_SELLER": "acme", "HEEDLINE_TRUNK": "one"}
+PRESSES = "+4917600091"
+PRESSES_AND_GOES = "+4917600094"
+SAYS_NOTHING = "+4917600093"
+ENTRY = f"{PRESSES}/acme"
+PRERECORDED = SELLER | {"HEEDLINE_KIND": "prerecorded"}
 FIELDS = ("how", "prompt", "receipt", "attempt", "number", "seller", "key", "epoch", "agent", "did", "call")
 
 
@@ -26,6 +33,9 @@ class Reply(Enum):
     SILENT = "silent"  # closes without a word
     ABORT = "abort"  # resets the connection in mid-request
     HANG = "hang"  # never answers
+
+
+UNANSWERED = [Reply.FAILED, Reply.SILENT, Reply.ABORT, Reply.HANG]
 
 
 @dataclass
@@ -118,3 +128,21 @@ async def hung_up(lab: Lab, channel: str, within: float = 20) -> Packet:
     return await lab.pbx.manager.expect(
         lambda event: event.get("Event") == "Hangup" and event.get("Channel") == channel, within
     )
+
+
+async def denied(lab: Lab, callee: str, seller: str = "acme") -> Packet:
+    """A call that the switch denies; the event that says so."""
+    lab.pbx.manager.events.clear()
+    await (await lab.originate(callee, variables=SELLER | {"HEEDLINE_SELLER": seller})).ended()
+    return await lab.pbx.manager.expect(lambda event: event.get("UserEvent") == "HeedlineDeny", 10)
+
+
+@asynccontextmanager
+async def without_func_db(lab: Lab) -> AsyncIterator[None]:
+    """The dialplan of the call centre's switch neither reads nor writes AstDB meanwhile."""
+    manager = lab.pbx.manager
+    await manager.action("ModuleLoad", {"LoadType": "unload", "Module": "func_db.so"})
+    try:
+        yield
+    finally:
+        await manager.action("ModuleLoad", {"LoadType": "load", "Module": "func_db.so"})

@@ -16,6 +16,7 @@ from db.embedded import EmbeddedServer, database_dsn, ensure_database
 from db.migrate import migrate
 from dialer.app import Database, Registers, open_database, open_registers
 from dialer.config import Settings, load
+from tests.shell import Shell
 
 _TEMPLATE = "heedline_template"
 _numbers = count(1)
@@ -84,3 +85,16 @@ async def owner(dsn: str) -> AsyncIterator[asyncpg.Connection]:
         yield connection
     finally:
         await connection.close()
+
+
+@pytest.fixture
+def shell(dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
+    """A shell in a home of its own, with a seller `acme` there."""
+    for name in ("HEEDLINE_LANGUAGE", "HEEDLINE_CONFIG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HEEDLINE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HEEDLINE_DATABASE_URL", dsn)
+    monkeypatch.chdir(tmp_path)
+    shell = Shell(capsys)
+    assert shell("seller", "add", "acme", "--name", "Acme Ltd") == 0
+    return shell

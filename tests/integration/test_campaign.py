@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from dialer.app import open_database, open_registers
 from dialer.config import load
 from dialer.permits import permit_hash
 from tests.gate_world import World, furnish, place_now
-from tests.nodes import PRODUCTION, FaultyNode, running_nodes, switch_of
+from tests.nodes import PRODUCTION, FaultyNode, mend, running_nodes, strike, switch_of
 from tests.servers import Server, own_server
 from tests.switch import Switch, allowed
 
@@ -116,9 +115,9 @@ class Campaign:
         """Load, a fault in the midst of it, and an allowed call at every node after it was mended."""
         await self.fresh_callees(60)
         await self.load.more(self.load.ended, (0, 1), 15)
-        await self._strike(fault, victim)
+        await strike(fault, self.nodes[victim], self.load.up[victim], self.server)
         await self.load.more(self.load.ended, (1 - victim,), 10)
-        await self._mend(fault, victim)
+        await mend(fault, self.nodes[victim], self.load.up[victim], self.server)
         await self.fresh_callees(60)
         await self.load.more(self.load.allowed, (0, 1), 1)
 
@@ -127,30 +126,6 @@ class Campaign:
         connection = await asyncpg.connect(self.dsn)
         self.load.callees[:] = await self.world.callees(connection, count)
         await connection.close()
-
-    async def _strike(self, fault: str, victim: int) -> None:
-        match fault:
-            case "kill":
-                self.load.up[victim].clear()
-                await self.nodes[victim].kill()
-            case "freeze":
-                self.nodes[victim].freeze()
-            case "crash":
-                await asyncio.to_thread(self.server.crash)
-            case "stop":
-                self.server.send(signal.SIGSTOP)
-
-    async def _mend(self, fault: str, victim: int) -> None:
-        match fault:
-            case "kill":
-                await self.nodes[victim].start()
-                self.load.up[victim].set()
-            case "freeze":
-                self.nodes[victim].thaw()
-            case "crash":
-                await asyncio.to_thread(self.server.start)
-            case "stop":
-                self.server.send(signal.SIGCONT)
 
 
 @asynccontextmanager

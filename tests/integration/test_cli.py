@@ -2,68 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 import json
 import stat
 from pathlib import Path
-from typing import Any
 
-import asyncpg
-import pytest
-
-from dialer import cli
+from tests.shell import Shell, query
 
 CALLEE = "+442079460123"
-
-
-class Shell:
-    """Runs commands; `out` and `err` are what the last one printed."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-        self.out = self.err = ""
-
-    def __call__(self, *arguments: str) -> int:
-        """The exit code."""
-        self._capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main(list(arguments))
-        self.out, self.err = self._capsys.readouterr()
-        code = ended.value.code
-        return code if isinstance(code, int) else 0
-
-    def json(self, *arguments: str) -> Any:
-        """What the command printed for programs."""
-        self(*arguments, "--json")
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def shell(dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
-    """A shell in a home of its own, with a seller `acme` there."""
-    for name in ("HEEDLINE_LANGUAGE", "HEEDLINE_CONFIG", "LC_ALL", "LC_MESSAGES", "LANG"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HEEDLINE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("HEEDLINE_DATABASE_URL", dsn)
-    monkeypatch.chdir(tmp_path)
-    shell = Shell(capsys)
-    assert shell("seller", "add", "acme", "--name", "Acme Ltd") == 0
-    return shell
-
-
-def query(dsn: str, statement: str) -> Any:
-    """One value, read by the owner."""
-
-    async def work() -> Any:
-        connection = await asyncpg.connect(dsn)
-        try:
-            return await connection.fetchval(statement)
-        finally:
-            await connection.close()
-
-    return asyncio.run(work())
 
 
 def test_sellers_are_kept(shell: Shell) -> None:

@@ -7,7 +7,6 @@ import asyncio
 import json
 import os
 import random
-import signal
 import time
 import uuid
 from collections import Counter
@@ -28,7 +27,7 @@ from dialer.app import open_database, open_registers, open_tokens
 from dialer.config import load
 from dialer.ports_tokens import Scope
 from tests.gate_world import SELLER, World, digits, furnish, place_now
-from tests.nodes import PRODUCTION, FaultyNode, switch_of, write_settings
+from tests.nodes import PRODUCTION, FaultyNode, mend, strike, switch_of, write_settings
 from tests.recorder import Recorder, running_recorder
 from tests.servers import Server, own_server
 from tests.switch import Switch, allowed
@@ -151,9 +150,9 @@ class Campaign:
         """Load, a fault in the midst of it, and confirmations of every way after it was mended."""
         await self._stock()
         await self.load.more(WAYS, 3)
-        await self._strike(fault, self.load.doors[victim])
+        await strike(fault, self.load.doors[victim].node, self.load.doors[victim].up, self.server)
         await self.load.more(("key",), 6)
-        await self._mend(fault, self.load.doors[victim])
+        await mend(fault, self.load.doors[victim].node, self.load.doors[victim].up, self.server)
         await self._stock()
         await self.load.more([f"{way} RECORDED" for way in WAYS], 2)
         for lane in self.lanes:
@@ -179,30 +178,6 @@ class Campaign:
         for callee in await self.world.callees(connection, max(0, _STOCK - self.load.callees.qsize())):
             self.load.callees.put_nowait(callee)
         await connection.close()
-
-    async def _strike(self, fault: str, door: Door) -> None:
-        match fault:
-            case "kill":
-                door.up.clear()
-                await door.node.kill()
-            case "freeze":
-                door.node.freeze()
-            case "crash":
-                await asyncio.to_thread(self.server.crash)
-            case "stop":
-                self.server.send(signal.SIGSTOP)
-
-    async def _mend(self, fault: str, door: Door) -> None:
-        match fault:
-            case "kill":
-                await door.node.start()
-                door.up.set()
-            case "freeze":
-                door.node.thaw()
-            case "crash":
-                await asyncio.to_thread(self.server.start)
-            case "stop":
-                self.server.send(signal.SIGCONT)
 
 
 @asynccontextmanager

@@ -14,10 +14,7 @@ from dialer.app import open_database, open_refusal_store, open_registers, open_t
 from dialer.clips import keep_clip
 from dialer.config import load
 from dialer.ports_refusals import KeyArtefact, NewRefusal, NewReview, Prompt, SpeechArtefact
-from tests.integration.test_cli import Shell, query
-from tests.integration.test_cli import shell as _shell
-
-shell = _shell  # the fixture
+from tests.shell import Shell, query
 
 CALLEE, DIGITS = "+442079460123", 442079460123
 AT = datetime(2026, 3, 4, 4, 5, 6, 789, tzinfo=UTC)

@@ -4,41 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import http.server
-import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 import pytest
 
-from dialer import cli
 from dialer.webhook_messages import signature
+from tests.shell import Shell
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-
-
-class Shell:
-    """Runs commands; `out` and `err` are what the last one printed."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-        self.out = self.err = ""
-
-    def __call__(self, *arguments: str) -> int:
-        """The exit code."""
-        self._capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main(list(arguments))
-        self.out, self.err = self._capsys.readouterr()
-        code = ended.value.code
-        return code if isinstance(code, int) else 0
-
-    def json(self, *arguments: str) -> Any:
-        """What the command printed for programs."""
-        self(*arguments, "--json")
-        return json.loads(self.out)
 
 
 @pytest.fixture

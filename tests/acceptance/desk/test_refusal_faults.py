@@ -7,19 +7,17 @@ import asyncio
 import random
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from time import time
 
 import asyncpg
 import pytest
 import pytest_asyncio
 
-from agi.pbx.provision import AsteriskBinary
-from db.embedded import ensure_database
-from tests.acceptance.effects_lab import Desk, open_desk
-from tests.gate_world import SELLER, place_now
+from tests.acceptance.effects_lab import Desk
+from tests.gate_world import SELLER
 from tests.recorder import Recorder, running_recorder
-from tests.servers import Server, own_server
+from tests.servers import Server
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
 
@@ -28,8 +26,8 @@ TALKS = "00"
 _SPREAD_S = 0.06
 
 
-def ending_talks(country: str) -> str:
-    """A policy in which a refusal ends a talk too."""
+def policy(country: str) -> str:
+    """What the administrator of these tests' node adds (see the fixture `running`): a refusal ends a talk too."""
     return f"""
 [[tighten]]
 pack = "{country}"
@@ -42,33 +40,6 @@ text = {{en = "a refusal ends the call", zh = "拒绝后通话即结束"}}
 key = "refusal_hangup"
 value = "always"
 """
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    """A server of these tests' own."""
-    with own_server() as server:
-        yield server
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def running(
-    server: Server, asterisk: AsteriskBinary, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Desk]:
-    """All is up, for all tests of this file, with a policy that ends talks."""
-    dsn = await ensure_database(server.maintenance_dsn, "heedline")
-    policy = ending_talks(place_now().country)
-    async with open_desk(asterisk, tmp_path_factory.mktemp("faults"), dsn, policy=policy) as desk:
-        yield desk
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def desk(running: Desk) -> AsyncIterator[Desk]:
-    """It is at rest, before and after."""
-    for switch in (running.lab.pbx, running.lab.egress, running.lab.carrier):
-        switch.manager.events.clear()
-    yield running
-    await running.lab.hang_up_all()
 
 
 @pytest_asyncio.fixture(loop_scope="module")

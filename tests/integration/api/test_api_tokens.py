@@ -4,56 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import asyncpg
 import pytest
 
-from dialer.app import Database, Registers, clock, open_tokens
+from dialer.app import Database, clock, open_tokens
 from dialer.errors import AlreadyRegistered, NotRegistered, RegisterError
 from dialer.gate import Gate
 from dialer.web.bounds import Rate
 from dialer.web.guard import Limits
 from dialer.web.operations import Call, Reply
-from tests.api_world import GENEROUS, PATH, READ, WRITE, ApiClient, client_of, make_api, make_token, problem
-from tests.gate_world import CHINA, OTHER_SELLER, SELLER, SetClock, World, digits, furnish, open_gate
-
-CALLEE = "+8613800138000"
-FORM_BODY = {"sha256": "AB" * 32, "media_type": "application/pdf", "location": "forms/7.pdf"}
-
-
-def body(**changes: Any) -> dict[str, Any]:
-    """A plain refusal of the callee to the seller."""
-    return {"number": CALLEE, "seller": SELLER, **changes}
-
-
-@pytest.fixture
-async def world(registers: Registers) -> World:
-    """Two sellers and callees."""
-    return await furnish(registers, CHINA)
-
-
-@pytest.fixture
-async def gate(world: World, database: Database) -> AsyncIterator[Gate]:
-    """A gate at noon in China."""
-    async with open_gate(database.dsn, SetClock()) as gate:
-        yield gate
-
-
-@pytest.fixture
-async def client(world: World, database: Database, gate: Gate) -> AsyncIterator[ApiClient]:
-    """A client with a token for everything, at noon in China."""
-    async with client_of(make_api(database, gate, SetClock())) as client:
-        yield client.holding(await make_token(database, "crm"))
-
-
-async def count(owner: asyncpg.Connection) -> int:
-    """Refusals on record."""
-    found: int = await owner.fetchval("select count(*) from refusals")
-    return found
-
+from tests.api_world import (
+    CALLEE,
+    GENEROUS,
+    PATH,
+    READ,
+    WRITE,
+    ApiClient,
+    body,
+    client_of,
+    count,
+    make_api,
+    make_token,
+    problem,
+)
+from tests.gate_world import OTHER_SELLER, SELLER, World, digits
 
 # Tokens.
 

@@ -7,7 +7,6 @@ import io
 import json
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,20 +27,6 @@ from dialer.webhook_urls import allowed_networks
 from dialer.webhooks import Webhooks
 from tests.receivers import answering, dripping, in_turn, receiver, saying
 from tests.webhook_world import CALLEE, LOOPBACK, deliverer, later, refuse, states, told, verified
-
-
-@pytest.fixture
-def webhooks(database: Database) -> Webhooks:
-    """The register, where loopback is allowed."""
-    return Webhooks(PostgresWebhookStore(database.pool), clock, "test", LOOPBACK, "Heedline/test")
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[WebhookClient]:
-    """The way out, where loopback is allowed."""
-    async with WebhookClient(LOOPBACK, 20) as client:
-        yield client
-
 
 # The register.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
@@ -11,42 +11,13 @@ import pytest_asyncio
 
 from agi.ami import Ami
 from agi.originate import Order, Result, originate
-from agi.pbx.provision import AsteriskBinary
-from db.embedded import ensure_database
 from tests.acceptance.ami_lab import ami_of
-from tests.acceptance.effects_lab import Desk, open_desk
+from tests.acceptance.effects_lab import Desk
 from tests.gate_world import OTHER_SELLER, SELLER, TRUNK
-from tests.servers import Server, own_server
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
 
 TALKS = "00"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    """A server of these tests' own."""
-    with own_server() as server:
-        yield server
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def running(
-    server: Server, asterisk: AsteriskBinary, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Desk]:
-    """All is up, for all tests of this file."""
-    dsn = await ensure_database(server.maintenance_dsn, "heedline")
-    async with open_desk(asterisk, tmp_path_factory.mktemp("effects"), dsn) as desk:
-        yield desk
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def desk(running: Desk) -> AsyncIterator[Desk]:
-    """It is at rest, before and after."""
-    for switch in (running.lab.pbx, running.lab.egress, running.lab.carrier):
-        switch.manager.events.clear()
-    yield running
-    await running.lab.hang_up_all()
 
 
 async def test_a_ringing_call_is_cancelled(desk: Desk) -> None:

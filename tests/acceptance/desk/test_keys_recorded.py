@@ -3,50 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 
 import pytest
-import pytest_asyncio
 
 from agi.pbx.lab import Way
-from agi.pbx.provision import AsteriskBinary
-from db.embedded import ensure_database
 from dialer.numbers import Number, parse
 from dialer.ports_refusals import KeyArtefact, Prompt, RefusalRecord
-from tests.acceptance.effects_lab import Desk, open_desk
+from tests.acceptance.effects_lab import Desk
 from tests.acceptance.refusal_gate import heard, kept, refusal_event
 from tests.gate_world import OTHER_SELLER, SELLER, TRUNK
-from tests.servers import Server, own_server
+from tests.servers import Server
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
 
 VARIABLES = {"HEEDLINE_SELLER": SELLER, "HEEDLINE_TRUNK": TRUNK}
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    """A server of these tests' own."""
-    with own_server() as server:
-        yield server
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def running(
-    server: Server, asterisk: AsteriskBinary, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Desk]:
-    """All is up, for all tests of this file."""
-    dsn = await ensure_database(server.maintenance_dsn, "heedline")
-    async with open_desk(asterisk, tmp_path_factory.mktemp("recorded"), dsn) as desk:
-        yield desk
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def desk(running: Desk) -> AsyncIterator[Desk]:
-    """It is at rest, before and after."""
-    for switch in (running.lab.pbx, running.lab.egress, running.lab.carrier):
-        switch.manager.events.clear()
-    yield running
-    await running.lab.hang_up_all()
 
 
 async def call(desk: Desk, callee: str, way: Way = Way.AGENT, agent: str = "", kind: str = "live") -> None:

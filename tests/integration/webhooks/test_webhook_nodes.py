@@ -7,15 +7,13 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import asyncpg
-import pytest
 
 from db.listen import Listener
-from db.webhook_store import PostgresDeliveryStore, PostgresWebhookStore
+from db.webhook_store import PostgresDeliveryStore
 from dialer.app import Database, Registers, clock
 from dialer.config import Settings
 from dialer.config import Webhooks as WebhookSettings
@@ -26,20 +24,7 @@ from dialer.web.outgoing import WebhookClient
 from dialer.webhook_node import open_deliverer
 from dialer.webhooks import Webhooks
 from tests.receivers import answering, holding, in_turn, receiver
-from tests.webhook_world import LOOPBACK, Counting, deliverer, later, refuse, states, told
-
-
-@pytest.fixture
-def webhooks(database: Database) -> Webhooks:
-    """The register, where loopback is allowed."""
-    return Webhooks(PostgresWebhookStore(database.pool), clock, "test", LOOPBACK, "Heedline/test")
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[WebhookClient]:
-    """The way out, where loopback is allowed."""
-    async with WebhookClient(LOOPBACK, 20) as client:
-        yield client
+from tests.webhook_world import Counting, deliverer, later, refuse, states, told
 
 
 async def test_few_are_on_their_way_together(

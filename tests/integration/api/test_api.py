@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import json
 import logging
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -15,48 +14,13 @@ import asyncpg
 import pytest
 from aiohttp import ClientResponse
 
-from dialer.app import Database, Registers
+from dialer.app import Database
 from dialer.gate import Gate
 from dialer.policy.facts import Basis
 from dialer.ports_refusals import NewRefusal
 from dialer.verdict import Outcome, Reason
-from tests.api_world import PATH, ApiClient, client_of, make_api, make_token, problem
-from tests.gate_world import CHINA, FORM, NOON, OTHER_SELLER, SELLER, SetClock, World, digits, furnish, open_gate
-
-CALLEE = "+8613800138000"
-FORM_BODY = {"sha256": "AB" * 32, "media_type": "application/pdf", "location": "forms/7.pdf"}
-
-
-def body(**changes: Any) -> dict[str, Any]:
-    """A plain refusal of the callee to the seller."""
-    return {"number": CALLEE, "seller": SELLER, **changes}
-
-
-@pytest.fixture
-async def world(registers: Registers) -> World:
-    """Two sellers and callees."""
-    return await furnish(registers, CHINA)
-
-
-@pytest.fixture
-async def gate(world: World, database: Database) -> AsyncIterator[Gate]:
-    """A gate at noon in China."""
-    async with open_gate(database.dsn, SetClock()) as gate:
-        yield gate
-
-
-@pytest.fixture
-async def client(world: World, database: Database, gate: Gate) -> AsyncIterator[ApiClient]:
-    """A client with a token for everything, at noon in China."""
-    async with client_of(make_api(database, gate, SetClock())) as client:
-        yield client.holding(await make_token(database, "crm"))
-
-
-async def count(owner: asyncpg.Connection) -> int:
-    """Refusals on record."""
-    found: int = await owner.fetchval("select count(*) from refusals")
-    return found
-
+from tests.api_world import CALLEE, FORM_BODY, PATH, ApiClient, body, count, make_token, problem
+from tests.gate_world import FORM, NOON, OTHER_SELLER, SELLER, World, digits
 
 # Recording.
 
