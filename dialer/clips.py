@@ -6,11 +6,10 @@ They are read by the service's own user alone.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import secrets
 from pathlib import Path
 
+from dialer.durable import sync_folder, write_durably
 from dialer.errors import FileError
 
 _NAME = re.compile(r"[0-9a-f]{64}")
@@ -20,24 +19,14 @@ def keep_clip(wav: bytes, folder: Path) -> str:
     """Keep a WAV file; its SHA-256 (hexadecimal). When this returns it is on the disk. Raises `FileError`."""
     name = hashlib.sha256(wav).hexdigest()
     place = folder / name[:2]
-    file = place / f"{name}.wav"
-    draft = place / f".{name}.{secrets.token_hex(4)}.part"
     try:
         for made in (folder, place):
             made.mkdir(mode=0o700, parents=True, exist_ok=True)
-        secret = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(secret, "wb") as written:
-            written.write(wav)
-            written.flush()
-            os.fsync(written.fileno())
-        draft.replace(file)
-        for entries in (place, folder):
-            _sync_folder(entries)
+        write_durably(place / f"{name}.wav", wav)
+        sync_folder(folder)
     except OSError as error:
         problem = f"a clip cannot be kept in `{folder}`: {(error.strerror or str(error)).lower()}"
         raise FileError(problem, "check its rights and the disk") from error
-    finally:
-        _remove(draft)
     return name
 
 
@@ -59,18 +48,3 @@ def read_clip(sha256: str, folder: Path) -> bytes:
     if hashlib.sha256(wav).hexdigest() != sha256:
         raise FileError(f"clip `{file}` is not what was kept: its hash differs", "restore it from a copy")
     return wav
-
-
-def _sync_folder(folder: Path) -> None:
-    entries = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(entries)
-    finally:
-        os.close(entries)
-
-
-def _remove(draft: Path) -> None:
-    try:
-        draft.unlink(missing_ok=True)
-    except OSError:
-        return  # the folder itself is gone, or may not be written: said already

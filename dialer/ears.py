@@ -137,7 +137,7 @@ async def open_ears(
         stack.push_async_callback(audio.close)
         parts = Parts(audio, listening, spoken, taps, announcements)
         loading = asyncio.create_task(_equip(parts, settings, engines), name="recognisers")
-        stack.push_async_callback(_cancelled, loading)
+        stack.push_async_callback(cancelled, loading)
         yield Ears(parts)
 
 
@@ -179,6 +179,7 @@ def _load(settings: Settings, language: str) -> Engine:
     return engine
 
 
-async def _cancelled(task: asyncio.Task[None]) -> None:
+async def cancelled(task: asyncio.Task[None]) -> None:
+    """End a task and wait until it has ended."""
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import json
 import logging
-import os
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +18,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, Self
 
+from dialer.durable import write_durably
 from dialer.errors import FileError, HeedlineError, RegisterError, StoreUnavailable
 from dialer.evidence.entries import canonical
 from dialer.ports_refusals import NewRefusal, NewReview, Recorded, read_artefact
@@ -211,22 +211,9 @@ class Recorder:
     def _write(self, refusal: NewRefusal) -> None:
         text = canonical({"version": 1, "receipt": refusal.receipt, "refusal": document_of(refusal)})
         file = self._folder / self._name(refusal)
-        draft = file.with_suffix(f".{os.getpid()}.part")
         try:
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with open(descriptor, "w", encoding="utf-8") as stream:
-                stream.write(text)
-                stream.flush()
-                os.fsync(stream.fileno())
-            draft.replace(file)
-            folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            write_durably(file, text.encode())
         except OSError as error:
-            with contextlib.suppress(OSError):
-                draft.unlink()
             raise FileError(f"`{file}` cannot be written: {_why(error)}", "check the disk") from error
 
     async def _read_folder(self) -> None:

@@ -22,7 +22,7 @@ from db.refusal_store import PostgresRefusalStore
 from dialer.app import Database, ami_address, clock
 from dialer.attempts import AttemptLog
 from dialer.config import Settings
-from dialer.ears import Ears
+from dialer.ears import Ears, cancelled
 from dialer.errors import StoreUnavailable
 from dialer.policy.conduct import Conduct
 
@@ -78,7 +78,7 @@ async def open_switches(
         for ami in amis:
             await stack.enter_async_context(ami)
         sweep = asyncio.create_task(_sweep_orphans(followers, attempts))
-        stack.push_async_callback(_cancelled, sweep)
+        stack.push_async_callback(cancelled, sweep)
         yield Switches(amis, tuple(spools), effects, listener)
 
 
@@ -89,8 +89,3 @@ async def _sweep_orphans(followers: list[Follower], attempts: AttemptLog) -> Non
         except StoreUnavailable as error:
             log.warning("open attempts not looked at: %s", error)
         await asyncio.sleep(_ORPHANS_EVERY_S)
-
-
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
