@@ -74,7 +74,7 @@ async def open_stage(settings: Settings, say: Callable[[str], None]) -> AsyncIte
         ami = await stack.enter_async_context(Ami(_address(lab.pbx)))
         await ami.ready()
         calls = Calls(lab, ami, database.pool, node, callees, open_registers(database, BY), _kept(folder))
-        yield Stage(calls, file, trunk_of(callees.consented), presented_to(callees.unconsented))
+        yield Stage(calls, file, trunk_of(callees.unconsented), presented_to(callees.unconsented))
 
 
 def _address(instance: Instance) -> Address:
