@@ -123,7 +123,7 @@ class _Writer:
     async def commit(self, at: datetime, kind: str, payload: str) -> None:
         """Evidence, then whatever must be held at the commit."""
         with translated():
-            await self._connection.execute(_REGISTERS["witness"], at, kind, self.subject, payload)
+            await self._connection.execute(_REGISTERS["witness"], at, kind, self.subject, None, payload)
             if self._before_commit is not None:
                 await self._connection.fetchrow(self._before_commit, timeout=_LONG_S)
         self.done = True

@@ -99,8 +99,10 @@ class _Transaction(ListStatements, ConsentStatements, RefusalStatements):
     def __init__(self, connection: asyncpg.Connection) -> None:
         self._connection = connection
 
-    async def witness(self, at: datetime, kind: str, subject: int | None, payload: str) -> None:
-        await self._connection.execute(_SQL["witness"], at, kind, subject, payload)
+    async def witness(
+        self, at: datetime, kind: str, subject: int | None, payload: str, callee: int | None = None
+    ) -> None:
+        await self._connection.execute(_SQL["witness"], at, kind, subject, callee, payload)
 
     async def seller(self, code: str) -> SellerRecord | None:
         return await self._one_seller("seller", code)

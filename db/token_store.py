@@ -61,7 +61,7 @@ class _Transaction:
         return _token(row) if row else None
 
     async def witness(self, at: datetime, kind: str, subject: int, payload: str) -> None:
-        await self._connection.execute(_REGISTERS["witness"], at, kind, subject, payload)
+        await self._connection.execute(_REGISTERS["witness"], at, kind, subject, None, payload)
 
 
 def _token(row: Any) -> TokenRecord:

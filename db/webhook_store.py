@@ -78,7 +78,7 @@ class _Transaction:
         self._connection = connection
 
     async def witness(self, at: datetime, kind: str, subject: int | None, payload: str) -> None:
-        await self._connection.execute(_REGISTERS["witness"], at, kind, subject, payload)
+        await self._connection.execute(_REGISTERS["witness"], at, kind, subject, None, payload)
 
     async def seller_known(self, code: str) -> bool:
         return bool(await self._connection.fetchval(_SQL["seller_known"], code))

@@ -132,6 +132,41 @@ class Refusals(_Section):
     spool: Path | None = None
 
 
+class Witness(_Section):
+    """One witness of the log: its C2SP tlog-witness address, and the key that its cosignatures verify with
+    (`name+hash+base64`)."""
+
+    url: str
+    key: str
+
+
+class Evidence(_Section):
+    """The log of evidence. `seal_ms` is how often what was committed is sealed. `keys` is the folder of its private keys;
+    by default `keys` in the home folder. `witnesses` are asked to cosign, and `timestamp_url` (RFC 3161) to stamp, the
+    newest checkpoint every `witness_every_s` and `timestamp_every_s` seconds. `witness_for` are keys of other logs whose
+    checkpoints this node cosigns. `allow_networks` (CIDR) are private addresses that may be asked.
+
+    `keep_days` is how long personal data is kept by kind of record; never less than the policy packs' floors. Without an
+    entry the floor counts, and without a floor it is kept.
+    """
+
+    seal_ms: int = Field(400, ge=50, le=900)
+    keys: Path | None = None
+    witnesses: tuple[Witness, ...] = ()
+    witness_for: tuple[str, ...] = ()
+    witness_every_s: float = Field(10.0, ge=0.1, le=86_400)
+    timestamp_url: str = ""
+    timestamp_every_s: float = Field(3600.0, ge=1, le=604_800)
+    allow_networks: tuple[str, ...] = ()
+    keep_days: dict[Literal["decision", "consent", "recording", "refusal", "message", "complaint"], int] = {}
+
+
+class Complaints(_Section):
+    """Complaints are due so many days after they came in, unless their own date is given."""
+
+    due_days: int = Field(15, ge=1, le=365)
+
+
 class Settings(_Section):
     """All settings."""
 
@@ -146,6 +181,8 @@ class Settings(_Section):
     refusals: Refusals = Refusals()
     speech: Speech = Speech()
     webhooks: Webhooks = Webhooks()
+    evidence: Evidence = Evidence()
+    complaints: Complaints = Complaints()
     language: Literal["en", "zh"] = "en"
 
     def make_home(self) -> None:
@@ -170,6 +207,16 @@ class Settings(_Section):
     def spool_folder(self) -> Path:
         """Refusals that wait for the database."""
         return self.refusals.spool or self.home / "spool" / "refusals"
+
+    @property
+    def keys_folder(self) -> Path:
+        """Private keys: the log's, the witness's, the one that hashes numbers of erased people."""
+        return self.evidence.keys or self.home / "keys"
+
+    @property
+    def artefacts_folder(self) -> Path:
+        """Artefacts of consents and refusals that were taken in as files."""
+        return self.home / "artefacts"
 
     @property
     def policy_file(self) -> Path:

@@ -127,8 +127,11 @@ class BulkCounts:
 class Transaction(Protocol):
     """One transaction of the registers."""
 
-    async def witness(self, at: datetime, kind: str, subject: int | None, payload: str) -> None:
-        """Write one evidence entry; `subject` is the id of the row that `kind` speaks of."""
+    async def witness(
+        self, at: datetime, kind: str, subject: int | None, payload: str, callee: int | None = None
+    ) -> None:
+        """Write one evidence entry; `subject` is the id of the row that `kind` speaks of, `callee` whom it is about where
+        no such row knows that."""
 
     # Sellers.
 

@@ -32,8 +32,7 @@ select k.decision_id as attempt, k.ended_at is not null as over, c.decision_id i
 from known k left join changed c using (decision_id)
 
 -- name: evidence
-insert into evidence (at, kind, subject, payload)
-select $1, kind, subject, payload from unnest($2::text[], $3::bigint[], $4::text[]) as t(kind, subject, payload)
+select evidence_write($1, $2::text[], $3::bigint[], '{}', $4::text[])
 
 -- name: open
 -- The newest attempts alone are looked at: ids grow with time, and a scan of all would take minutes on a large table.
@@ -46,4 +45,4 @@ order by decision_id
 with raised as (
     insert into alarms (at, kind, channel, detail) values ($1, $2, $3, $4) returning id
 )
-insert into evidence (at, kind, subject, payload) select $1, $5, id, $6 from raised
+select evidence_write($1, $5::text, id, null, $6::text) from raised

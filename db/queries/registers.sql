@@ -1,5 +1,5 @@
 -- name: witness
-insert into evidence (at, kind, subject, payload) values ($1, $2, $3, $4)
+select evidence_write($1, $2::text, $3::bigint, $4::bigint, $5::text)
 
 -- name: seller
 select id, code, name, industry, suspended, created_at from sellers where code = $1
@@ -60,4 +60,6 @@ delete from routes where name = $1 returning true
 select pg_advisory_xact_lock(hashtextextended('policy.loosened', 0))
 
 -- name: loosening_known
-select exists (select from evidence where kind = 'policy.loosened' and payload::jsonb ->> 'fingerprint' = $1)
+select exists (
+    select from evidence e join evidence_payloads p on p.entry = e.id
+    where e.kind = 'policy.loosened' and p.payload::jsonb ->> 'fingerprint' = $1)

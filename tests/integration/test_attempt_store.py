@@ -64,7 +64,7 @@ async def row(owner: asyncpg.Connection, attempt: int) -> AttemptFacts:
 
 async def evidence(owner: asyncpg.Connection) -> list[tuple[str, int, dict[str, Any]]]:
     """Kind, subject and payload of every entry."""
-    rows = await owner.fetch("select kind, subject, payload from evidence order by id")
+    rows = await owner.fetch("select kind, subject, payload from evidence_entries order by id")
     return [(found["kind"], found["subject"], json.loads(found["payload"])) for found in rows]
 
 

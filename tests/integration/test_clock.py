@@ -90,7 +90,7 @@ async def test_a_clock_that_was_ahead_is_accepted_at_once_everywhere(
         assert await reasons(gate, world) == UNTRUSTED
         async with open_gate(database.dsn, clock) as restarted:
             assert await reasons(restarted, world) == UNTRUSTED
-    row = await owner.fetchrow("select subject, payload from evidence where kind = 'clock.accepted'")
+    row = await owner.fetchrow("select subject, payload from evidence_entries where kind = 'clock.accepted'")
     said = json.loads(row["payload"])
     assert (row["subject"], said["reason"], said["by"]) == (before.decision, "the time server was wrong", "test")
     assert said["latest"] == ahead.isoformat()

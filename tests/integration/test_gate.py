@@ -76,7 +76,7 @@ async def refuse(world: World, callee: str, seller: str | None = SELLER) -> int:
 
 async def payloads(owner: asyncpg.Connection, kind: str) -> list[dict[str, Any]]:
     """What evidence of a kind says, oldest first."""
-    found = await owner.fetch("select payload from evidence where kind = $1 order by id", kind)
+    found = await owner.fetch("select payload from evidence_entries where kind = $1 order by id", kind)
     return [json.loads(row["payload"]) for row in found]
 
 
@@ -97,7 +97,7 @@ async def test_an_allowed_call_leaves_a_decision_evidence_and_an_attempt(
     attempt = await owner.fetchrow("select * from attempts where decision_id = $1", answer.decision)
     assert attempt["permit_hash"] == permit_hash(answer.permit)
     assert attempt["expires_at"] - attempt["at"] == timedelta(seconds=30)
-    evidence = await owner.fetchrow("select * from evidence where kind = 'decision' and subject = $1", answer.decision)
+    evidence = await owner.fetchrow("select * from evidence_entries where kind = 'decision' and subject = $1", answer.decision)
     said = json.loads(evidence["payload"])
     assert (said["request"]["callee"], said["verdict"]["outcome"]) == (callee, "ALLOW")
     for table in ("decisions", "attempts", "evidence"):

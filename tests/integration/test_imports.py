@@ -44,7 +44,7 @@ async def imports(database: Database, registers: Registers, faults: list[RowFaul
 
 async def last_evidence(owner: asyncpg.Connection) -> tuple[str, int | None, dict[str, Any]]:
     """Kind, subject and payload of the newest entry."""
-    row = await owner.fetchrow("select kind, subject, payload from evidence order by id desc limit 1")
+    row = await owner.fetchrow("select kind, subject, payload from evidence_entries order by id desc limit 1")
     return row["kind"], row["subject"], json.loads(row["payload"])
 
 

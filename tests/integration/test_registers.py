@@ -39,7 +39,7 @@ def consent(**changes: Any) -> NewConsent:
 
 async def evidence(owner: asyncpg.Connection) -> list[tuple[str, int | None, dict[str, Any]]]:
     """Kind, subject and payload of every entry, oldest first."""
-    rows = await owner.fetch("select kind, subject, payload from evidence order by id")
+    rows = await owner.fetch("select kind, subject, payload from evidence_entries order by id")
     return [(row["kind"], row["subject"], json.loads(row["payload"])) for row in rows]
 
 

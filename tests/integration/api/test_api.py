@@ -57,7 +57,7 @@ async def test_the_answer_is_what_is_on_record(client: ApiClient, owner: asyncpg
     assert (document["how"], document["note"], document["agent"]) == ("complaint", "不要 再打", "li")
     assert "CN" in document["rule_version"]
     assert await (await client.get(response.headers["Location"])).json() == document
-    payload = json.loads(await owner.fetchval("select payload from evidence where kind = 'refusal'"))
+    payload = json.loads(await owner.fetchval("select payload from evidence_entries where kind = 'refusal'"))
     assert (payload["by"], payload["receipt"]) == ("api:crm", "api:1:order-7")
 
 

@@ -37,7 +37,7 @@ async def test_a_webhooks_life_is_witnessed_without_its_secret(webhooks: Webhook
     assert [(each.name, each.url) for each in await webhooks.all()] == [("crm", "https://crm.example/hook")]
     await webhooks.remove("crm")
     assert await webhooks.all() == []
-    rows = await owner.fetch("select kind, subject, payload from evidence order by id")
+    rows = await owner.fetch("select kind, subject, payload from evidence_entries order by id")
     assert [(row["kind"], row["subject"]) for row in rows] == [
         ("webhook.added", added.id),
         ("webhook.removed", added.id),

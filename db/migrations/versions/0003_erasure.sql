@@ -1,0 +1,2 @@
+-- Erasing a person: what is his goes; his refusals stay in force under a keyed hash of his number.
+select 1;

@@ -1,0 +1,7 @@
+"""`heedline evidence`: the log, its proofs, bundles, erasure. Each command stands in a file of its own."""
+
+from __future__ import annotations
+
+from dialer.commands.terminal import group
+
+app = group("Evidence: the log that anyone can check; bundles, proofs, erasure.")

@@ -1,0 +1,222 @@
+"""The Merkle tree of RFC 6962, section 2.1 (the same in RFC 9162): hashes, proofs and what they prove. Pure.
+
+Hashes are SHA-256, 32 bytes. A tree of `size` leaves has the indexes 0 to `size` - 1.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+HASH_SIZE = 32
+EMPTY_ROOT = hashlib.sha256(b"").digest()
+
+Subtree = Callable[[int, int], bytes]
+"""The hash over the leaves from the first index to before the second."""
+
+
+class ProofFault(ValueError):
+    """A proof does not have the shape that its place in the tree demands, or does not lead to the root."""
+
+
+def leaf_hash(data: bytes) -> bytes:
+    """The hash of a leaf."""
+    return hashlib.sha256(b"\x00" + data).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """The hash of two subtrees."""
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def split(count: int) -> int:
+    """How many of `count` > 1 leaves stand to the left: the greatest power of two that is smaller."""
+    return 1 << ((count - 1).bit_length() - 1)
+
+
+class Frontier:
+    """The right edge of a growing tree: the roots of its perfect subtrees, greatest first. Appending costs one hash of
+    a node on average, and memory of the logarithm of the size."""
+
+    def __init__(self, size: int = 0, hashes: Iterable[bytes] = ()) -> None:
+        self.size = size
+        self.hashes = list(hashes)
+        if len(self.hashes) != size.bit_count():
+            raise ProofFault(f"a tree of {size} leaves has {size.bit_count()} perfect subtrees, not {len(self.hashes)}")
+
+    def append(self, leaf: bytes) -> None:
+        """Add the hash of a leaf."""
+        hashes, rest = self.hashes, self.size
+        while rest & 1:
+            leaf = node_hash(hashes.pop(), leaf)
+            rest >>= 1
+        hashes.append(leaf)
+        self.size += 1
+
+    def root(self) -> bytes:
+        """The root at the present size."""
+        if not self.hashes:
+            return EMPTY_ROOT
+        rest = reversed(self.hashes)
+        root = next(rest)
+        for left in rest:
+            root = node_hash(left, root)
+        return root
+
+
+def root_of(leaves: Iterable[bytes]) -> bytes:
+    """The root over the hashes of leaves."""
+    frontier = Frontier()
+    for leaf in leaves:
+        frontier.append(leaf)
+    return frontier.root()
+
+
+def inclusion_path(index: int, size: int, subtree: Subtree) -> list[bytes]:
+    """The audit path (RFC 6962, section 2.1.1) of a leaf, lowest sibling first."""
+    _within(index, size)
+    path: list[bytes] = []
+    low, high = 0, size
+    while high - low > 1:
+        middle = low + split(high - low)
+        if index < middle:
+            path.append(subtree(middle, high))
+            high = middle
+        else:
+            path.append(subtree(low, middle))
+            low = middle
+    return path[::-1]
+
+
+def root_by_inclusion(index: int, size: int, leaf: bytes, path: Sequence[bytes]) -> bytes:
+    """The root that a leaf's hash and its audit path lead to. Raises `ProofFault` for a path of a wrong length."""
+    _within(index, size)
+    steps: list[bool] = []
+    low, high = 0, size
+    while high - low > 1:
+        middle = low + split(high - low)
+        steps.append(index < middle)
+        low, high = (low, middle) if index < middle else (middle, high)
+    if len(steps) != len(path):
+        raise ProofFault(f"the path has {len(path)} hashes, and leaf {index} of {size} needs {len(steps)}")
+    root = leaf
+    for sibling, is_left in zip(path, reversed(steps), strict=True):
+        root = node_hash(root, sibling) if is_left else node_hash(sibling, root)
+    return root
+
+
+def consistency_path(old: int, new: int, subtree: Subtree) -> list[bytes]:
+    """The proof (RFC 6962, section 2.1.2) that the tree of `old` leaves is a beginning of the one of `new`."""
+    if not 0 <= old <= new:
+        raise ProofFault(f"a tree of {old} leaves is no beginning of one of {new}")
+    if old in (0, new):
+        return []
+    path: list[bytes] = []
+    low, high, complete = 0, new, True
+    while old != high:
+        middle = low + split(high - low)
+        if old <= middle:
+            path.append(subtree(middle, high))
+            high = middle
+        else:
+            path.append(subtree(low, middle))
+            low, complete = middle, False
+    if not complete:
+        path.append(subtree(low, high))
+    return path[::-1]
+
+
+def check_consistency(old: int, new: int, old_root: bytes, new_root: bytes, path: Sequence[bytes]) -> None:
+    """Raises `ProofFault` unless `path` proves that the tree of `new_root` begins with the one of `old_root`
+    (RFC 9162, section 2.1.4.2)."""
+    if not 0 <= old <= new:
+        raise ProofFault(f"the log of {new} leaves is shorter than the one of {old}")
+    if old in (0, new):
+        if path:
+            raise ProofFault("the proof holds hashes where none is needed")
+        if old == new and old_root != new_root:
+            raise ProofFault(f"two different roots for {old} leaves")
+        if old == 0 and old_root != EMPTY_ROOT:
+            raise ProofFault("the root of the empty log is wrong")
+        return
+    hashes = iter([old_root, *path] if old & (old - 1) == 0 else path)
+    try:
+        _walk_consistency(old, new, old_root, new_root, hashes)
+    except StopIteration:
+        raise ProofFault("the proof is too short") from None
+
+
+def _walk_consistency(old: int, new: int, old_root: bytes, new_root: bytes, hashes: Iterator[bytes]) -> None:
+    first, last = old - 1, new - 1
+    while first & 1:
+        first, last = first >> 1, last >> 1
+    before = after = next(hashes)
+    for sibling in hashes:
+        if last == 0:
+            raise ProofFault("the proof is too long")
+        if first & 1 or first == last:
+            before, after = node_hash(sibling, before), node_hash(sibling, after)
+            while not first & 1 and first:
+                first, last = first >> 1, last >> 1
+        else:
+            after = node_hash(after, sibling)
+        first, last = first >> 1, last >> 1
+    if last:
+        raise ProofFault("the proof is too short")
+    if before != old_root:
+        raise ProofFault("the proof does not lead to the old root")
+    if after != new_root:
+        raise ProofFault("the proof does not lead to the new root: the log was rewritten")
+
+
+def range_path(start: int, end: int, size: int, subtree: Subtree) -> list[bytes]:
+    """What, beside the leaves from `start` to before `end`, is needed for the root: the greatest subtrees on both sides,
+    from left to right. It proves that a stretch of the log is complete."""
+    _stretch(start, end, size)
+    path: list[bytes] = []
+
+    def walk(low: int, high: int) -> None:
+        if high <= start or low >= end:
+            path.append(subtree(low, high))
+        elif low < start or high > end:
+            middle = low + split(high - low)
+            walk(low, middle)
+            walk(middle, high)
+
+    walk(0, size)
+    return path
+
+
+def root_by_range(start: int, end: int, size: int, leaves: Sequence[bytes], path: Sequence[bytes]) -> bytes:
+    """The root that the hashes of all leaves from `start` to before `end` lead to. Raises `ProofFault`."""
+    _stretch(start, end, size)
+    if len(leaves) != end - start:
+        raise ProofFault(f"the stretch has {end - start} leaves, and {len(leaves)} are given")
+    rest = iter(path)
+
+    def walk(low: int, high: int) -> bytes:
+        if high <= start or low >= end:
+            return next(rest)
+        if start <= low and high <= end:
+            return root_of(leaves[low - start : high - start])
+        middle = low + split(high - low)
+        left = walk(low, middle)
+        return node_hash(left, walk(middle, high))
+
+    try:
+        root = walk(0, size)
+    except StopIteration:
+        raise ProofFault("the proof of the stretch is too short") from None
+    if next(rest, None) is not None:
+        raise ProofFault("the proof of the stretch is too long")
+    return root
+
+
+def _within(index: int, size: int) -> None:
+    if not 0 <= index < size:
+        raise ProofFault(f"there is no leaf {index} in a log of {size}")
+
+
+def _stretch(start: int, end: int, size: int) -> None:
+    if not 0 <= start < end <= size:
+        raise ProofFault(f"the stretch from {start} to {end} is not in a log of {size}")
