@@ -34,7 +34,7 @@ demo: $(STAMP) ## the same, but ends after the table; fails if a row is not as i
 
 test: $(STAMP) ## the whole suite: real PostgreSQL, real Asterisk, SIPp
 	@$(BIN)/python -m tests.packages
-	@$(BIN)/pytest -m "not soak"
+	@$(BIN)/pytest -n 2 --dist loadgroup -m "not soak"
 
 lint: $(STAMP) ## ruff, mypy --strict, the layers
 	@$(BIN)/ruff check .
