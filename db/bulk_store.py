@@ -27,20 +27,20 @@ class PostgresBulkStore:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
-    def consents(self, by: str) -> contextlib.AbstractAsyncContextManager[BulkWriter]:
-        """Consents, recorded by `by`."""
+    def consents(self, by: str, at: datetime) -> contextlib.AbstractAsyncContextManager[BulkWriter]:
+        """Consents, recorded by `by`, with their evidence of the instant `at`."""
         return self._open(
             lambda connection: _Writer(
                 connection,
                 "consents",
                 _CONSENTS["bulk_table"],
                 _CONSENTS["bulk_put"],
-                (by,),
+                (by, at),
                 before_commit=_CONSENTS["bulk_lock"],
             )
         )
 
-    def refusals(self) -> contextlib.AbstractAsyncContextManager[BulkWriter]:
+    def refusals(self, at: datetime) -> contextlib.AbstractAsyncContextManager[BulkWriter]:
         """Refusals; in force for every decision that ends after `commit` has returned."""
         return self._open(
             lambda connection: _Writer(
@@ -48,6 +48,7 @@ class PostgresBulkStore:
                 "refusals",
                 _REFUSALS["bulk_table"],
                 _REFUSALS["bulk_put"],
+                (at,),
                 before_commit=_REFUSALS["bulk_lock"],
             )
         )

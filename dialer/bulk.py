@@ -1,11 +1,12 @@
 """Use case: importing a file into a register. All of it goes in, or (unless asked otherwise) nothing.
 
-One evidence entry stands for a whole import: the file's SHA-256 and the counts. Bad rows are all counted, and each is
-handed to `on_fault`.
+One evidence entry stands for a whole import: the file's SHA-256 and the counts; each consent and each refusal has one
+of its own besides, which names the same batch. Bad rows are all counted, and each is handed to `on_fault`.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -88,7 +89,8 @@ class Imports:
     ) -> ImportReport:
         """Record consents. Rows without a seller are `seller`'s; a consent that is recorded already is not doubled."""
         context = await self._context(seller, country)
-        return await self._run("consents", sheet, context, self._bulk.consents(self._by), "consent.imported", partial)
+        writer = self._bulk.consents(self._by, context.now)
+        return await self._run("consents", sheet, context, writer, "consent.imported", partial, batch=context.batch)
 
     async def refusals(
         self, sheet: Sheet, *, seller: str = "", country: str | None = None, partial: bool = False
@@ -96,7 +98,8 @@ class Imports:
         """Record refusals. Rows without a seller are `seller`'s (`*`: to all sellers). When this has returned, no
         permit can be issued or used against any of them."""
         context = await self._context(seller, country)
-        return await self._run("refusals", sheet, context, self._bulk.refusals(), "refusal.imported", partial)
+        writer = self._bulk.refusals(context.now)
+        return await self._run("refusals", sheet, context, writer, "refusal.imported", partial, batch=context.batch)
 
     async def listed(
         self, sheet: Sheet, name: str, as_of: datetime, *, country: str | None = None, partial: bool = False
@@ -128,7 +131,8 @@ class Imports:
     async def _context(self, default_seller: str = "", country: str | None = None) -> RowContext:
         sellers = frozenset(seller.code for seller in await self._store.sellers())
         trunks = {trunk.name: trunk.country for trunk in await self._store.trunks()}
-        return RowContext(self._clock().astimezone(UTC), country, sellers, trunks, default_seller)
+        now = self._clock().astimezone(UTC)
+        return RowContext(now, country, sellers, trunks, default_seller, self._by, secrets.token_hex(8))
 
     async def _run(
         self,

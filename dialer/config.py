@@ -141,13 +141,13 @@ class Witness(_Section):
 
 
 class Evidence(_Section):
-    """The log of evidence. `seal_ms` is how often what was committed is sealed. `keys` is the folder of its private keys;
-    by default `keys` in the home folder. `witnesses` are asked to cosign, and `timestamp_url` (RFC 3161) to stamp, the
-    newest checkpoint every `witness_every_s` and `timestamp_every_s` seconds. `witness_for` are keys of other logs whose
-    checkpoints this node cosigns. `allow_networks` (CIDR) are private addresses that may be asked.
+    """The log of evidence. `seal_ms` is how often what was committed is sealed. `keys` is the folder of its private
+    keys; by default `keys` in the home folder. `witnesses` are asked to cosign, and `timestamp_url` (RFC 3161) to
+    stamp, the newest checkpoint every `witness_every_s` and `timestamp_every_s` seconds. `witness_for` are keys of
+    other logs whose checkpoints this node cosigns. `allow_networks` (CIDR) are private addresses that may be asked.
 
-    `keep_days` is how long personal data is kept by kind of record; never less than the policy packs' floors. Without an
-    entry the floor counts, and without a floor it is kept.
+    `keep_days` is how long personal data is kept by kind of record; never less than the policy packs' floors. A kind
+    without an entry is kept.
     """
 
     seal_ms: int = Field(400, ge=50, le=900)

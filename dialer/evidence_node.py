@@ -1,3 +1,6 @@
-"""Wiring of the evidence: what seals, proves, exports and erases, opened on a database. A part of the wiring, like `dialer.app`."""
+"""Wiring of the evidence: what seals, proves, exports and erases, opened on a database.
+
+A part of the wiring, like `dialer.app`.
+"""
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo
 from pydantic_core import PydanticCustomError
 
+from dialer.evidence.entries import canonical, instant
 from dialer.hostile import printable
 from dialer.imports import Chunk, Columns, Row, RowFault
 from dialer.numbers import Number, parse
@@ -38,13 +39,16 @@ INDUSTRIES = ("finance", "property", "health", "recruitment_tourism")
 @dataclass(frozen=True, slots=True)
 class RowContext:
     """What rows are held against: the country of numbers in national form, the codes that are registered, the seller
-    of rows that name none (`ANY_SELLER`: for all sellers), and the time."""
+    of rows that name none (`ANY_SELLER`: for all sellers), and the time. `by` and `batch`: who imports, and a name of this
+    import, for the evidence of each row."""
 
     now: datetime
     country: str | None = None
     sellers: frozenset[str] = frozenset()
     trunks: dict[str, str] = field(default_factory=dict)
     default_seller: str = ""
+    by: str = ""
+    batch: str = ""
 
 
 def fault(code: str, detail: str = "") -> PydanticCustomError:
@@ -228,8 +232,8 @@ class ConsentRow(_Row):
     verified: Annotated[bool, BeforeValidator(_flag)] = False
     withdrawn_at: Past | None = None
 
-    def values(self, _: RowContext) -> tuple[Any, ...]:
-        """In the order of the columns to store."""
+    def values(self, context: RowContext) -> tuple[Any, ...]:
+        """In the order of the columns to store; what evidence says of it comes last."""
         if self.expires_at is not None and self.expires_at <= self.granted_at:
             raise CellFault("expires_at", "order")
         if (self.artefact_location or self.artefact_media_type) and not self.artefact_sha256:
@@ -251,6 +255,31 @@ class ConsentRow(_Row):
             self.zones,
             self.verified,
             self.withdrawn_at,
+            self._payload(context),
+        )
+
+    def _payload(self, context: RowContext) -> str:
+        artefact = [self.artefact_sha256.lower(), self.artefact_media_type, self.artefact_location]
+        return canonical(
+            {
+                "kind": "consent",
+                "at": instant(context.now),
+                "by": printable(context.by),
+                "batch": context.batch,
+                "callee": f"+{self.number}",
+                "seller": self.seller,
+                "purpose": self.purpose,
+                "basis": self.basis,
+                "kinds": list(self.kinds),
+                "granted_at": instant(self.granted_at),
+                "expires_at": instant(self.expires_at),
+                "withdrawn_at": instant(self.withdrawn_at),
+                "artefact": artefact if self.artefact_sha256 else None,
+                "region": self.region,
+                "zones": list(self.zones),
+                "verified": self.verified,
+                "lifts": None,
+            }
         )
 
 
@@ -264,9 +293,22 @@ class RefusalRow(_Row):
     how: Annotated[str, AfterValidator(_choice(*WAYS))] = "import"
 
     def values(self, context: RowContext) -> tuple[Any, ...]:
-        """In the order of the columns to store."""
+        """In the order of the columns to store; what evidence says of it comes last."""
         seller = None if self.seller == ANY_SELLER else self.seller
-        return self.number, seller, self.how, self.at or context.now, self.note or None
+        at, note = self.at or context.now, self.note or None
+        payload = canonical(
+            {
+                "kind": "refusal",
+                "at": instant(at),
+                "by": printable(context.by),
+                "batch": context.batch,
+                "callee": f"+{self.number}",
+                "seller": seller,
+                "how": self.how,
+                "note": note,
+            }
+        )
+        return self.number, seller, self.how, at, note, payload
 
 
 class ListedRow(_Row):

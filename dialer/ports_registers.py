@@ -258,9 +258,11 @@ class BulkWriter(Protocol):
 class BulkStore(Protocol):
     """Where bulk imports go."""
 
-    def consents(self, by: str) -> AbstractAsyncContextManager[BulkWriter]: ...
+    def consents(self, by: str, at: datetime) -> AbstractAsyncContextManager[BulkWriter]:
+        """`at`: the instant of their evidence."""
 
-    def refusals(self) -> AbstractAsyncContextManager[BulkWriter]: ...
+    def refusals(self, at: datetime) -> AbstractAsyncContextManager[BulkWriter]:
+        """The same of refusals."""
 
     def sellers(self) -> AbstractAsyncContextManager[BulkWriter]: ...
 

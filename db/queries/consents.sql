@@ -33,7 +33,7 @@ returning c.id
 create temporary table incoming_consents (
     callee bigint, seller text, purpose text, basis text, kinds text[], granted_at timestamptz, expires_at timestamptz,
     artefact_sha256 bytea, artefact_media_type text, artefact_location text, region text, zones text[], verified boolean,
-    withdrawn_at timestamptz
+    withdrawn_at timestamptz, payload text
 ) on commit drop
 
 -- name: bulk_put
@@ -41,12 +41,13 @@ create temporary table incoming_consents (
 with wanted as materialized (
     select callee, s.id as seller_id, purpose, basis, kinds, granted_at, expires_at, artefact_sha256,
            min(artefact_media_type) as artefact_media_type, min(artefact_location) as artefact_location,
-           region, zones, verified, min(withdrawn_at) as withdrawn_at
+           region, zones, verified, min(withdrawn_at) as withdrawn_at,
+           (array_agg(payload order by withdrawn_at nulls last))[1] as payload
     from incoming_consents i join sellers s on s.code = i.seller
     group by callee, s.id, purpose, basis, kinds, granted_at, expires_at, artefact_sha256, region, zones, verified
 ), known as materialized (
-    select w.callee, w.seller_id, w.withdrawn_at, c.id, c.withdrawn_at as ended, w.purpose, w.basis, w.kinds, w.granted_at,
-           w.expires_at, w.artefact_sha256, w.region, w.zones, w.verified
+    select w.callee, w.seller_id, w.withdrawn_at, w.payload, c.id, c.withdrawn_at as ended, w.purpose, w.basis, w.kinds,
+           w.granted_at, w.expires_at, w.artefact_sha256, w.region, w.zones, w.verified
     from wanted w join consents c on
         c.callee = w.callee and c.seller_id = w.seller_id and c.purpose = w.purpose and c.basis = w.basis
         and c.kinds = w.kinds and c.granted_at = w.granted_at
@@ -54,17 +55,8 @@ with wanted as materialized (
         and c.artefact_sha256 is not distinct from w.artefact_sha256
         and c.address_region is not distinct from w.region and c.address_zones = w.zones
         and c.address_verified = w.verified
-), ended as (
-    update consents c set withdrawn_at = k.withdrawn_at from known k
-    where c.id = k.id and k.withdrawn_at is not null and c.withdrawn_at is null
-    returning 1
-), added as (
-    insert into consents (callee, seller_id, purpose, basis, kinds, granted_at, expires_at, artefact_sha256,
-                          artefact_media_type, artefact_location, address_region, address_zones, address_verified,
-                          withdrawn_at, recorded_by)
-    select w.callee, w.seller_id, w.purpose, w.basis, w.kinds, w.granted_at, w.expires_at, w.artefact_sha256,
-           w.artefact_media_type, w.artefact_location, w.region, w.zones, w.verified, w.withdrawn_at, $1
-    from wanted w
+), fresh as materialized (
+    select nextval(pg_get_serial_sequence('consents', 'id')) as id, w.* from wanted w
     where not exists (
         select from known k
         where k.callee = w.callee and k.seller_id = w.seller_id and k.purpose = w.purpose and k.basis = w.basis
@@ -73,7 +65,33 @@ with wanted as materialized (
           and k.artefact_sha256 is not distinct from w.artefact_sha256
           and k.region is not distinct from w.region and k.zones = w.zones and k.verified = w.verified
     )
+), ended as (
+    update consents c set withdrawn_at = k.withdrawn_at from known k
+    where c.id = k.id and k.withdrawn_at is not null and c.withdrawn_at is null
+    returning c.id, k.payload
+), added as (
+    insert into consents (id, callee, seller_id, purpose, basis, kinds, granted_at, expires_at, artefact_sha256,
+                          artefact_media_type, artefact_location, address_region, address_zones, address_verified,
+                          withdrawn_at, recorded_by)
+    overriding system value
+    select id, callee, seller_id, purpose, basis, kinds, granted_at, expires_at, artefact_sha256,
+           artefact_media_type, artefact_location, region, zones, verified, withdrawn_at, $1
+    from fresh
     returning 1
+), entries as materialized (
+    select nextval('evidence_id_seq') as entry, uuid_send(gen_random_uuid()) as salt, kind, id, payload
+    from (
+        select 'consent.granted' as kind, id, payload from fresh
+        union all
+        select 'consent.withdrawn', id, payload from ended
+    ) as t
+), said as (
+    insert into evidence (id, at, kind, subject, commitment) overriding system value
+    select entry, $2, kind, id, sha256(salt || convert_to(payload, 'UTF8')) from entries
+), kept as (
+    insert into evidence_payloads (entry, salt, payload) select entry, salt, payload from entries
+), queued as (
+    insert into unsealed select entry from entries
 )
 select (select count(*) from incoming_consents) as rows, (select count(*) from added) as added
 

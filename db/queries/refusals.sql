@@ -94,19 +94,34 @@ where v.decision is not null order by v.decided_at desc, v.id desc limit $1
 update speech_reviews set decision = $2, decided_at = $3, decided_by = $4, refusal_id = $5 where id = $1
 
 -- name: bulk_table
-create temporary table incoming_refusals (callee bigint, seller text, how text, at timestamptz, note text) on commit drop
+create temporary table incoming_refusals (
+    callee bigint, seller text, how text, at timestamptz, note text, payload text
+) on commit drop
 
 -- name: bulk_put
-with added as (
-    insert into refusals (callee, seller_id, how, at, note)
-    select i.callee, s.id, i.how, i.at, min(i.note)
+with wanted as materialized (
+    select i.callee, s.id as seller_id, i.how, i.at, min(i.note) as note, (array_agg(i.payload order by i.note))[1] as payload
     from incoming_refusals i left join sellers s on s.code = i.seller
     where not exists (
         select from refusals r
         where r.callee = i.callee and r.seller_id is not distinct from s.id and r.at = i.at and r.how = i.how
     )
     group by i.callee, s.id, i.how, i.at
+), fresh as materialized (
+    select nextval(pg_get_serial_sequence('refusals', 'id')) as id, nextval('evidence_id_seq') as entry,
+           uuid_send(gen_random_uuid()) as salt, w.*
+    from wanted w
+), added as (
+    insert into refusals (id, callee, seller_id, how, at, note) overriding system value
+    select id, callee, seller_id, how, at, note from fresh
     returning 1
+), said as (
+    insert into evidence (id, at, kind, subject, commitment) overriding system value
+    select entry, $1, 'refusal', id, sha256(salt || convert_to(payload, 'UTF8')) from fresh
+), kept as (
+    insert into evidence_payloads (entry, salt, payload) select entry, salt, payload from fresh
+), queued as (
+    insert into unsealed select entry from fresh
 )
 select (select count(*) from incoming_refusals) as rows, (select count(*) from added) as added
 

@@ -254,8 +254,8 @@ async def test_an_importer_that_falls_asleep_at_its_commit_does_not_stop_the_gat
         callee = await world.callee()
 
         async def sleeper() -> None:
-            async with PostgresBulkStore(database.pool).refusals() as writer:
-                await writer.add([(digits(callee), None, "import", clock.now, None)])
+            async with PostgresBulkStore(database.pool).refusals(clock.now) as writer:
+                await writer.add([(digits(callee), None, "import", clock.now, None, "{}")])
                 await writer.put()
                 await writer.commit(clock.now, "refusal.imported", "{}")
                 assert (await gate.decide(world.request(callee))).permit

@@ -65,6 +65,31 @@ async def test_consents_go_in_once(imports: Imports, owner: asyncpg.Connection) 
     assert (payload["rows"], payload["added"], payload["by"]) == (3, 0, "test")
 
 
+async def test_each_imported_row_is_an_entry_of_its_own(imports: Imports, owner: asyncpg.Connection) -> None:
+    """A consent and a refusal from a file have their own entries, of the import's batch; a row that is known has none, one
+    that a later file ends has one more; each commits to what it says."""
+    await imports.consents(sheet("consents", CONSENTS))
+    await imports.refusals(sheet("refusals", "number,seller\n+442079460125,*\n"))
+    ended = "number,seller,granted_at,withdrawn_at\n+442079460123,acme,2026-01-01,2026-02-01\n"
+    await imports.consents(sheet("consents", CONSENTS))
+    await imports.consents(sheet("consents", ended))
+    rows = await owner.fetch(
+        "select kind, subject, payload, commitment = sha256(salt || convert_to(payload, 'UTF8')) as fits,"
+        " id in (select entry from unsealed) as waits from evidence_entries where subject is not null"
+        " and kind in ('consent.granted', 'consent.withdrawn', 'refusal') order by id"
+    )
+    said = [(row["kind"], json.loads(row["payload"])["callee"]) for row in rows]
+    assert said[:2] == [("consent.granted", "+442079460123"), ("consent.granted", "+442079460124")]
+    assert said[2:] == [("refusal", "+442079460125"), ("consent.withdrawn", "+442079460123")]
+    assert all(row["fits"] and row["waits"] for row in rows)
+    assert rows[0]["subject"] == rows[3]["subject"]
+    batches = await owner.fetch(
+        "select payload::jsonb ->> 'batch' as b from evidence_entries where kind = 'consent.imported'"
+    )
+    assert json.loads(rows[0]["payload"])["batch"] == batches[0]["b"]
+    assert len({row["b"] for row in batches}) == 3
+
+
 async def test_one_bad_row_keeps_everything_out(
     imports: Imports, owner: asyncpg.Connection, faults: list[RowFault]
 ) -> None:

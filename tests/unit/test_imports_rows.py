@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,7 +44,12 @@ def test_a_consent_with_every_column() -> None:
             "withdrawn_at": "",
         },
     )
-    assert found == (
+    assert isinstance(found, tuple)
+    *values, payload = found
+    said = json.loads(payload)
+    assert (said["callee"], said["artefact"]) == ("+442079460123", ["ab" * 32, "audio/wav", "s3 bucket"])
+    assert (said["granted_at"], said["withdrawn_at"]) == ("2026-01-01T02:00:00+00:00", None)
+    assert tuple(values) == (
         442079460123,
         "acme",
         "survey",
@@ -59,7 +65,7 @@ def test_a_consent_with_every_column() -> None:
         True,
         None,
     )
-    assert len(found) == 14
+    assert len(values) == 14
 
 
 GOOD = {"number": "+442079460123", "seller": "acme", "granted_at": "2026-01-01"}
@@ -129,7 +135,17 @@ def test_a_refusal_needs_to_say_to_whom() -> None:
     fault = one("refusals", {"number": "+442079460123"})
     assert isinstance(fault, RowFault)
     assert (fault.column, fault.code) == ("seller", "missing")
-    assert one("refusals", {"number": "+442079460123", "seller": "*"}) == (442079460123, None, "import", NOW, None)
+    found = one("refusals", {"number": "+442079460123", "seller": "*"})
+    assert isinstance(found, tuple)
+    *values, payload = found
+    assert tuple(values) == (442079460123, None, "import", NOW, None)
+    said = json.loads(payload)
+    assert (said["callee"], said["seller"], said["how"], said["at"]) == (
+        "+442079460123",
+        None,
+        "import",
+        NOW.isoformat(),
+    )
 
 
 def test_a_presented_number_is_read_by_its_own_trunk() -> None:

@@ -138,7 +138,8 @@ grant select, insert on evidence_payloads, unsealed, log_state, log_keys, leaves
 grant delete on unsealed to heedline_service;
 grant update (key, name, size) on log_state to heedline_service;
 grant update (hashes) on tiles to heedline_service;
-grant usage on sequence evidence_id_seq to heedline_service;
+-- Ids that are known before their rows: an entry's, and what an import adds.
+grant usage on sequence evidence_id_seq, consents_id_seq, refusals_id_seq to heedline_service;
 
 -- What wrote entries before.
 
