@@ -39,8 +39,8 @@ INDUSTRIES = ("finance", "property", "health", "recruitment_tourism")
 @dataclass(frozen=True, slots=True)
 class RowContext:
     """What rows are held against: the country of numbers in national form, the codes that are registered, the seller
-    of rows that name none (`ANY_SELLER`: for all sellers), and the time. `by` and `batch`: who imports, and a name of this
-    import, for the evidence of each row."""
+    of rows that name none (`ANY_SELLER`: for all sellers), and the time. `by` and `batch`: who imports, and a name of
+    this import, for the evidence of each row."""
 
     now: datetime
     country: str | None = None

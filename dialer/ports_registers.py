@@ -130,8 +130,8 @@ class Transaction(Protocol):
     async def witness(
         self, at: datetime, kind: str, subject: int | None, payload: str, callee: int | None = None
     ) -> None:
-        """Write one evidence entry; `subject` is the id of the row that `kind` speaks of, `callee` whom it is about where
-        no such row knows that."""
+        """Write one evidence entry; `subject` is the id of the row that `kind` speaks of, `callee` whom it is about
+        where no such row knows that."""
 
     # Sellers.
 

@@ -66,8 +66,8 @@ async def test_consents_go_in_once(imports: Imports, owner: asyncpg.Connection) 
 
 
 async def test_each_imported_row_is_an_entry_of_its_own(imports: Imports, owner: asyncpg.Connection) -> None:
-    """A consent and a refusal from a file have their own entries, of the import's batch; a row that is known has none, one
-    that a later file ends has one more; each commits to what it says."""
+    """A consent and a refusal from a file have their own entries, of the import's batch; a row that is known has none,
+    one that a later file ends has one more; each commits to what it says."""
     await imports.consents(sheet("consents", CONSENTS))
     await imports.refusals(sheet("refusals", "number,seller\n+442079460125,*\n"))
     ended = "number,seller,granted_at,withdrawn_at\n+442079460123,acme,2026-01-01,2026-02-01\n"
