@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from .tree import HASH_SIZE
+from .words import Fault, shown
 
 ED25519 = 0x01
 COSIGNATURE = 0x04
@@ -21,7 +23,7 @@ _LONGEST = 1_000_000
 _DASH = "\u2014"
 
 
-class NoteFault(ValueError):
+class NoteFault(Fault):
     """A note, a checkpoint or a key that cannot be read."""
 
 
@@ -91,58 +93,68 @@ def read_key(text: str) -> VerifierKey:
     """A key from `name+hash+base64`. Raises `NoteFault`."""
     name, _, rest = text.strip().partition("+")
     digest, _, encoded = rest.partition("+")
-    material = _decoded(encoded, "the key")
+    material = _decoded(encoded, "the key", "密钥")
     if not _is_name(name) or len(material) != 1 + HASH_SIZE or material[0] not in (ED25519, COSIGNATURE):
-        raise NoteFault("a key is written `name+hash+base64`, and is of Ed25519")
+        raise NoteFault(
+            "a key is written `name+hash+base64`, and is of Ed25519", "密钥写作 `name+hash+base64`，且为 Ed25519"
+        )
     key = VerifierKey(name, material[0], material[1:])
     if digest != key.hash.hex():
-        raise NoteFault(f"the key's hash is `{key.hash.hex()}`, not `{digest[:20]}`: was it cut or mistyped?")
+        raise NoteFault(
+            f"the key's hash is `{key.hash.hex()}`, not `{shown(digest[:20])}`: was it cut or mistyped?",
+            f"密钥的散列是 `{key.hash.hex()}`，而不是 `{shown(digest[:20])}`：是否截断或输错？",
+        )
     return key
 
 
 def read_note(text: str) -> Note:
     """A note from its text. Raises `NoteFault`."""
     if len(text) > _LONGEST or not text.endswith("\n"):
-        raise NoteFault("a signed note ends with a line break, and is at most a million characters long")
-    if any(ord(character) < 0x20 and character != "\n" for character in text):
-        raise NoteFault("a signed note holds no control characters")
+        raise NoteFault(
+            "a signed note ends with a line break, and is at most a million characters long",
+            "签名文本应以换行结尾，且不超过一百万个字符",
+        )
+    if any((character < " " and character != "\n") or "\ud800" <= character <= "\udfff" for character in text):
+        raise NoteFault("a signed note holds no control characters", "签名文本不得含控制字符")
     body, gap, lines = text.rpartition("\n\n")
     if not gap or not lines:
-        raise NoteFault("a signed note has its signatures after an empty line")
+        raise NoteFault("a signed note has its signatures after an empty line", "签名文本的签名应在一个空行之后")
     return Note(body + "\n", tuple(_signature(line) for line in lines[:-1].split("\n")))
 
 
 def _signature(line: str) -> Signature:
     dash, _, rest = line.partition(" ")
     name, _, encoded = rest.partition(" ")
-    material = _decoded(encoded, "a signature")
+    material = _decoded(encoded, "a signature", "签名")
     if dash != _DASH or not _is_name(name) or len(material) < 5:
-        raise NoteFault(f"a signature line is written `{_DASH} name base64`")
+        raise NoteFault(f"a signature line is written `{_DASH} name base64`", f"签名行写作 `{_DASH} name base64`")
     return Signature(name, material[:4], material[4:])
 
 
 def read_checkpoint(text: str) -> Checkpoint:
     """A checkpoint from a note's text. Raises `NoteFault`."""
     lines = text.split("\n")
-    if len(lines) < 4 or not lines[0] or lines[-1]:
-        raise NoteFault("a checkpoint has three lines: the log's name, its size, its root")
-    size, root = lines[1], _decoded(lines[2], "the root")
+    if len(lines) < 4 or not all(lines[:-1]) or lines[-1]:
+        raise NoteFault(
+            "a checkpoint has three lines: the log's name, its size, its root", "检查点有三行：日志名、大小、根散列"
+        )
+    size, root = lines[1], _decoded(lines[2], "the root", "根散列")
     if not (size.isascii() and size.isdigit()) or (size[0] == "0" and size != "0") or len(size) > 18:
-        raise NoteFault(f"`{size[:20]}` is not the size of a log")
+        raise NoteFault(f"`{shown(size[:20])}` is not the size of a log", f"`{shown(size[:20])}` 不是日志的大小")
     if len(root) != HASH_SIZE:
-        raise NoteFault("the root is not of 32 bytes")
+        raise NoteFault("the root is not of 32 bytes", "根散列不是 32 字节")
     return Checkpoint(lines[0], int(size), root)
 
 
 def verify(note: Note, key: VerifierKey) -> datetime | None:
     """Check the key's signature on the note; the time of signing where it is a cosignature.
 
-    Raises `NoteFault` when the key has not signed, or not this text. A cosignature's time is bounded to what a date can be.
+    Raises `NoteFault` when the key has not signed, or not this text. A cosignature's time is bounded to a date's.
     """
     for signature in note.signatures:
         if signature.name == key.name and signature.key_hash == key.hash:
             return _verify(note.text, signature, key)
-    raise NoteFault(f"`{key.id}` has not signed it")
+    raise NoteFault(f"`{shown(key.id)}` has not signed it", f"`{shown(key.id)}` 没有在其上签名")
 
 
 def _verify(text: str, signature: Signature, key: VerifierKey) -> datetime | None:
@@ -151,12 +163,15 @@ def _verify(text: str, signature: Signature, key: VerifierKey) -> datetime | Non
         seconds, signed = int.from_bytes(signed[:8], "big"), signed[8:]
         message = f"cosignature/v1\ntime {seconds}\n".encode() + message
         if seconds > 253_402_300_799:
-            raise NoteFault(f"the cosignature of `{key.id}` is of no possible time")
+            raise NoteFault(
+                f"the cosignature of `{shown(key.id)}` is of no possible time",
+                f"`{shown(key.id)}` 的联署时间不可能存在",
+            )
         at = datetime.fromtimestamp(seconds, UTC)
     try:
         Ed25519PublicKey.from_public_bytes(key.public).verify(signed, message)
     except (InvalidSignature, ValueError):
-        raise NoteFault(f"the signature of `{key.id}` is wrong") from None
+        raise NoteFault(f"the signature of `{shown(key.id)}` is wrong", f"`{shown(key.id)}` 的签名有误") from None
     return at
 
 
@@ -183,8 +198,10 @@ def _is_name(name: str) -> bool:
     return bool(name) and "+" not in name and not any(character.isspace() for character in name)
 
 
-def _decoded(text: str, what: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise NoteFault(f"{what} is not base64") from None
+def _decoded(text: str, english: str, chinese: str) -> bytes:
+    """Base64 with one way only to write each value."""
+    with contextlib.suppress(binascii.Error, ValueError):
+        data = base64.b64decode(text, validate=True)
+        if base64.b64encode(data).decode() == text:
+            return data
+    raise NoteFault(f"{english} is not base64", f"{chinese}不是 base64")

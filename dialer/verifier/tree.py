@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+
+from .words import Fault
 
 HASH_SIZE = 32
 EMPTY_ROOT = hashlib.sha256(b"").digest()
+
+_CHUNK = 4096  # a power of two
 
 Subtree = Callable[[int, int], bytes]
 """The hash over the leaves from the first index to before the second."""
 
 
-class ProofFault(ValueError):
+class ProofFault(Fault):
     """A proof does not have the shape that its place in the tree demands, or does not lead to the root."""
 
 
@@ -42,7 +47,10 @@ class Frontier:
         self.size = size
         self.hashes = list(hashes)
         if len(self.hashes) != size.bit_count():
-            raise ProofFault(f"a tree of {size} leaves has {size.bit_count()} perfect subtrees, not {len(self.hashes)}")
+            raise ProofFault(
+                f"a tree of {size} leaves has {size.bit_count()} perfect subtrees, not {len(self.hashes)}",
+                f"{size} 片叶的树有 {size.bit_count()} 棵完整子树，而不是 {len(self.hashes)} 棵",
+            )
 
     def append(self, leaf: bytes) -> None:
         """Add the hash of a leaf."""
@@ -55,21 +63,78 @@ class Frontier:
 
     def root(self) -> bytes:
         """The root at the present size."""
-        if not self.hashes:
-            return EMPTY_ROOT
-        rest = reversed(self.hashes)
-        root = next(rest)
-        for left in rest:
-            root = node_hash(left, root)
+        return _folded(self.hashes) if self.hashes else EMPTY_ROOT
+
+
+class Stretch:
+    """Consecutive leaves of a log from `start` on, which may be in its midst: the roots of the perfect subtrees that
+    lie whole in it, from left to right. Memory of the logarithm of its length."""
+
+    def __init__(self, start: int) -> None:
+        self.start = self.end = start
+        self._hashes: list[bytes] = []
+        self._lows: list[int] = []
+
+    def append(self, leaf: bytes) -> None:
+        """Add the hash of the next leaf."""
+        hashes, lows, low, width = self._hashes, self._lows, self.end, 1
+        while low & width and lows and lows[-1] == low - width:
+            leaf = node_hash(hashes.pop(), leaf)
+            low = lows.pop()
+            width <<= 1
+        hashes.append(leaf)
+        lows.append(low)
+        self.end += 1
+
+    def root(self, size: int, path: Sequence[bytes]) -> bytes:
+        """The root of the log of `size` leaves that the stretch and its `range_path` lead to. Raises `ProofFault`."""
+        _stretch(self.start, self.end, size)
+        rest = iter(_whole(path))
+        own = dict(zip(self._lows, self._hashes, strict=True))
+
+        def walk(low: int, high: int) -> bytes:
+            if high <= self.start or low >= self.end:
+                return next(rest)
+            if self.start <= low and high <= self.end:
+                return _folded([own[at] for at in self._lows if low <= at < high])
+            middle = low + split(high - low)
+            left = walk(low, middle)
+            return node_hash(left, walk(middle, high))
+
+        try:
+            root = walk(0, size)
+        except StopIteration:
+            raise ProofFault("the proof of the stretch is too short", "该段的证明太短") from None
+        if next(rest, None) is not None:
+            raise ProofFault("the proof of the stretch is too long", "该段的证明太长")
         return root
 
 
 def root_of(leaves: Iterable[bytes]) -> bytes:
-    """The root over the hashes of leaves."""
-    frontier = Frontier()
-    for leaf in leaves:
-        frontier.append(leaf)
+    """The root over the hashes of leaves: level by level, which is faster than leaf by leaf, within subtrees of one
+    height, which bounds the memory; the tree over their roots has the shape that RFC 6962 wants."""
+    rest, frontier = iter(leaves), Frontier()
+    while level := list(islice(rest, _CHUNK)):
+        frontier.append(_levelled(level))
     return frontier.root()
+
+
+def _levelled(level: list[bytes]) -> bytes:
+    sha256 = hashlib.sha256
+    while len(level) > 1:
+        above = [sha256(b"\x01" + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=False)]
+        if len(level) & 1:
+            above.append(level[-1])
+        level = above
+    return level[0]
+
+
+def _folded(subtrees: Sequence[bytes]) -> bytes:
+    rest = reversed(subtrees)
+    root = next(rest)
+    for left in rest:
+        root = node_hash(left, root)
+    return root
 
 
 def inclusion_path(index: int, size: int, subtree: Subtree) -> list[bytes]:
@@ -98,9 +163,12 @@ def root_by_inclusion(index: int, size: int, leaf: bytes, path: Sequence[bytes])
         steps.append(index < middle)
         low, high = (low, middle) if index < middle else (middle, high)
     if len(steps) != len(path):
-        raise ProofFault(f"the path has {len(path)} hashes, and leaf {index} of {size} needs {len(steps)}")
+        raise ProofFault(
+            f"the path has {len(path)} hashes, and leaf {index} of {size} needs {len(steps)}",
+            f"路径有 {len(path)} 个散列，而 {size} 片叶中的第 {index} 片需要 {len(steps)} 个",
+        )
     root = leaf
-    for sibling, is_left in zip(path, reversed(steps), strict=True):
+    for sibling, is_left in zip(_whole(path), reversed(steps), strict=True):
         root = node_hash(root, sibling) if is_left else node_hash(sibling, root)
     return root
 
@@ -108,7 +176,9 @@ def root_by_inclusion(index: int, size: int, leaf: bytes, path: Sequence[bytes])
 def consistency_path(old: int, new: int, subtree: Subtree) -> list[bytes]:
     """The proof (RFC 6962, section 2.1.2) that the tree of `old` leaves is a beginning of the one of `new`."""
     if not 0 <= old <= new:
-        raise ProofFault(f"a tree of {old} leaves is no beginning of one of {new}")
+        raise ProofFault(
+            f"a tree of {old} leaves is no beginning of one of {new}", f"{old} 片叶的树不可能是 {new} 片叶的树的开头"
+        )
     if old in (0, new):
         return []
     path: list[bytes] = []
@@ -130,20 +200,22 @@ def check_consistency(old: int, new: int, old_root: bytes, new_root: bytes, path
     """Raises `ProofFault` unless `path` proves that the tree of `new_root` begins with the one of `old_root`
     (RFC 9162, section 2.1.4.2)."""
     if not 0 <= old <= new:
-        raise ProofFault(f"the log of {new} leaves is shorter than the one of {old}")
+        raise ProofFault(
+            f"the log of {new} leaves is shorter than the one of {old}", f"{new} 片叶的日志比 {old} 片叶的还短"
+        )
     if old in (0, new):
         if path:
-            raise ProofFault("the proof holds hashes where none is needed")
+            raise ProofFault("the proof holds hashes where none is needed", "证明含有不需要的散列")
         if old == new and old_root != new_root:
-            raise ProofFault(f"two different roots for {old} leaves")
+            raise ProofFault(f"two different roots for {old} leaves", f"同为 {old} 片叶，却有两个不同的根散列")
         if old == 0 and old_root != EMPTY_ROOT:
-            raise ProofFault("the root of the empty log is wrong")
+            raise ProofFault("the root of the empty log is wrong", "空日志的根散列有误")
         return
-    hashes = iter([old_root, *path] if old & (old - 1) == 0 else path)
+    hashes = iter([old_root, *_whole(path)] if old & (old - 1) == 0 else _whole(path))
     try:
         _walk_consistency(old, new, old_root, new_root, hashes)
     except StopIteration:
-        raise ProofFault("the proof is too short") from None
+        raise ProofFault("the proof is too short", "证明太短") from None
 
 
 def _walk_consistency(old: int, new: int, old_root: bytes, new_root: bytes, hashes: Iterator[bytes]) -> None:
@@ -153,7 +225,7 @@ def _walk_consistency(old: int, new: int, old_root: bytes, new_root: bytes, hash
     before = after = next(hashes)
     for sibling in hashes:
         if last == 0:
-            raise ProofFault("the proof is too long")
+            raise ProofFault("the proof is too long", "证明太长")
         if first & 1 or first == last:
             before, after = node_hash(sibling, before), node_hash(sibling, after)
             while not first & 1 and first:
@@ -162,16 +234,18 @@ def _walk_consistency(old: int, new: int, old_root: bytes, new_root: bytes, hash
             after = node_hash(after, sibling)
         first, last = first >> 1, last >> 1
     if last:
-        raise ProofFault("the proof is too short")
+        raise ProofFault("the proof is too short", "证明太短")
     if before != old_root:
-        raise ProofFault("the proof does not lead to the old root")
+        raise ProofFault("the proof does not lead to the old root", "证明得不到旧的根散列")
     if after != new_root:
-        raise ProofFault("the proof does not lead to the new root: the log was rewritten")
+        raise ProofFault(
+            "the proof does not lead to the new root: the log was rewritten", "证明得不到新的根散列：日志被改写过"
+        )
 
 
 def range_path(start: int, end: int, size: int, subtree: Subtree) -> list[bytes]:
-    """What, beside the leaves from `start` to before `end`, is needed for the root: the greatest subtrees on both sides,
-    from left to right. It proves that a stretch of the log is complete."""
+    """What, beside the leaves from `start` to before `end`, is needed for the root: the greatest subtrees on both
+    sides, from left to right. It proves that a stretch of the log is complete."""
     _stretch(start, end, size)
     path: list[bytes] = []
 
@@ -191,32 +265,30 @@ def root_by_range(start: int, end: int, size: int, leaves: Sequence[bytes], path
     """The root that the hashes of all leaves from `start` to before `end` lead to. Raises `ProofFault`."""
     _stretch(start, end, size)
     if len(leaves) != end - start:
-        raise ProofFault(f"the stretch has {end - start} leaves, and {len(leaves)} are given")
-    rest = iter(path)
-
-    def walk(low: int, high: int) -> bytes:
-        if high <= start or low >= end:
-            return next(rest)
-        if start <= low and high <= end:
-            return root_of(leaves[low - start : high - start])
-        middle = low + split(high - low)
-        left = walk(low, middle)
-        return node_hash(left, walk(middle, high))
-
-    try:
-        root = walk(0, size)
-    except StopIteration:
-        raise ProofFault("the proof of the stretch is too short") from None
-    if next(rest, None) is not None:
-        raise ProofFault("the proof of the stretch is too long")
-    return root
+        raise ProofFault(
+            f"the stretch has {end - start} leaves, and {len(leaves)} are given",
+            f"该段有 {end - start} 片叶，给出的却是 {len(leaves)} 片",
+        )
+    stretch = Stretch(start)
+    for leaf in leaves:
+        stretch.append(leaf)
+    return stretch.root(size, path)
 
 
 def _within(index: int, size: int) -> None:
     if not 0 <= index < size:
-        raise ProofFault(f"there is no leaf {index} in a log of {size}")
+        raise ProofFault(f"there is no leaf {index} in a log of {size}", f"大小为 {size} 的日志没有第 {index} 片叶")
 
 
 def _stretch(start: int, end: int, size: int) -> None:
     if not 0 <= start < end <= size:
-        raise ProofFault(f"the stretch from {start} to {end} is not in a log of {size}")
+        raise ProofFault(
+            f"the stretch from {start} to {end} is not in a log of {size}",
+            f"大小为 {size} 的日志没有从 {start} 到 {end} 的一段",
+        )
+
+
+def _whole(path: Sequence[bytes]) -> Sequence[bytes]:
+    if any(len(hash) != HASH_SIZE for hash in path):
+        raise ProofFault("a hash of the proof is not of 32 bytes", "证明中有散列不是 32 字节")
+    return path
