@@ -6,6 +6,8 @@ import asyncio
 import json
 import os
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,9 +17,18 @@ from agi.pbx.binary import AsteriskBinary
 pytestmark = pytest.mark.asterisk
 
 
-async def test_every_row_of_the_demo_is_as_it_should_be(asterisk: AsteriskBinary, tmp_path: Path) -> None:
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A home with a short path, for the switches' sockets."""
+    with tempfile.TemporaryDirectory(prefix="heedline-demo-") as folder:
+        # As root the database runs under another user, who must reach its files.
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+async def test_every_row_of_the_demo_is_as_it_should_be(asterisk: AsteriskBinary, home: Path) -> None:
     """Thirty real calls: each gets its verdict, no refused one reaches the carrier, and each refusal is recorded."""
-    environment = {**os.environ, "HEEDLINE_HOME": str(tmp_path / "home"), "HEEDLINE_ASTERISK": str(asterisk.path)}
+    environment = {**os.environ, "HEEDLINE_HOME": str(home), "HEEDLINE_ASTERISK": str(asterisk.path)}
     environment.pop("HEEDLINE_DATABASE_URL", None)
     demo = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "dialer.cli", "demo", "--json",
