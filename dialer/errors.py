@@ -9,6 +9,7 @@ HeedlineError
 ├── UnsafeText         a text may not be put on a wire to the switch
 ├── ConfigError        a setting is wrong
 ├── SpeechError        a recogniser, its weights or its packages cannot be used
+├── LogFault           the log of evidence is not as it must be; nothing is sealed meanwhile
 ├── RegisterError      what was asked of a register cannot be done
 │   ├── NotRegistered      it speaks of something that is not there
 │   ├── AlreadyRegistered  it would register a thing twice
@@ -61,6 +62,10 @@ class ConfigError(HeedlineError):
 
 class SpeechError(HeedlineError):
     """A recogniser, its weights or its packages cannot be used; names the extra, the folder or the file."""
+
+
+class LogFault(HeedlineError):
+    """The log of evidence is not as it must be: changed, cut, restored from an old backup, or without its key."""
 
 
 class RegisterError(HeedlineError):

@@ -4,3 +4,12 @@ A part of the wiring, like `dialer.app`.
 """
 
 from __future__ import annotations
+
+from db.log_store import PostgresLogStore
+from dialer.app import Database
+from dialer.proofs import Proofs
+
+
+def open_proofs(database: Database) -> Proofs:
+    """Proofs from the database's log."""
+    return Proofs(PostgresLogStore(database.pool))

@@ -71,10 +71,12 @@ create table log_state (
     size bigint not null default 0
 );
 
--- Public keys (Ed25519); the private ones are files of the nodes that seal.
+-- Public keys (Ed25519); the private ones are files of the nodes that seal. `name` is the log's name that a key signs
+-- under; `entry` announces it: until that entry has its leaf, the key before it signs beside it.
 create table log_keys (
     id integer generated always as identity primary key,
     name text not null,
+    entry bigint,
     public bytea not null unique check (length(public) = 32),
     added_at timestamptz not null,
     added_by text not null
