@@ -1,12 +1,14 @@
 """Entry point `egress`: an INVITE that reached the only route to the carrier.
 
-The call's path: a permit is redeemed; without one the gate decides afresh, as for any call. Nothing else goes out.
+The call's path: its headers are read for the evidence; a permit is redeemed; without one the gate decides afresh, as
+for any call. Nothing else goes out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from agi.invite import read_headers
 from agi.outbound import answer_variables
 from agi.server import AgiCall, Entry
 from dialer.gate import Answer, Gate
@@ -18,10 +20,17 @@ def egress(gate: Gate, trunk: str) -> Entry:
 
     async def entry(call: AgiCall) -> Mapping[str, str]:
         number, permit, presented, seller, peer = (*call.args, *[""] * 5)[:5]
+        headers = await read_headers(call)
         if permit:
-            return answer_variables(await gate.redeem(permit, number, presented, peer))
+            return answer_variables(await gate.redeem(permit, number, presented, peer, trunk=trunk, headers=headers))
         request = CallRequest(
-            callee=number, seller=seller, trunk=trunk, presented=presented, path="egress", call_id=call.uniqueid
+            callee=number,
+            seller=seller,
+            trunk=trunk,
+            presented=presented,
+            path="egress",
+            call_id=call.uniqueid,
+            headers=headers,
         )
         return answer_variables(await _decide_and_redeem(gate, request, peer))
 
@@ -33,4 +42,6 @@ async def _decide_and_redeem(gate: Gate, request: CallRequest, peer: str) -> Ans
     answer = await gate.decide(request)
     if answer.permit is None:
         return answer
-    return await gate.redeem(answer.permit, answer.callee, answer.presented, peer)
+    return await gate.redeem(
+        answer.permit, answer.callee, answer.presented, peer, trunk=request.trunk or "", headers=request.headers
+    )

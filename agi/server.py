@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from types import MappingProxyType, TracebackType
@@ -47,8 +47,8 @@ REFUSAL: Mapping[str, str] = MappingProxyType(
 class AgiCall(Request):  # type: ignore[misc] # panoramisk ships no types
     """One request, as its route sees it. Every text in it is hostile.
 
-    `headers` are the `agi_` lines; `deadline` is in the loop's time. A route answers with variables: `send_command` is
-    the server's, and raises `RuntimeError` before the route has returned.
+    `headers` are the `agi_` lines; `deadline` is in the loop's time. A route answers with variables and may `ask`:
+    `send_command` is the server's, and raises `RuntimeError` before the route has returned.
     """
 
     headers: Mapping[str, str]
@@ -94,6 +94,10 @@ class AgiCall(Request):  # type: ignore[misc] # panoramisk ships no types
     def peer(self) -> str:
         """Address of the switch that asks, `host:port`."""
         return peer_name(self.reader)
+
+    async def ask(self, expressions: Sequence[str], patience_s: float) -> list[bytes] | None:
+        """See `Wire.ask`."""
+        return await self.reader.ask(expressions, patience_s)
 
 
 Entry = Callable[[AgiCall], Awaitable[Mapping[str, str]]]

@@ -15,11 +15,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from time import monotonic
 from typing import Protocol, cast
+
+from agi.question import Question
 
 _BLANK_LINE = b"\n\n"
 _HANGUP = b"HANGUP\n"
@@ -155,6 +157,7 @@ class Wire(asyncio.Protocol):
         self._buffer = bytearray()
         self._waiter: asyncio.Future[None] | None = None
         self._grace: asyncio.TimerHandle | None = None
+        self._question: Question | None = None
         self._ignored = 0
         self._lost = False
         self.phase = Phase.HEADER
@@ -177,6 +180,12 @@ class Wire(asyncio.Protocol):
             self._close()
 
     def data_received(self, data: bytes) -> None:
+        if self._question is not None:
+            data = self._question.feed(data)
+            if self._question.over:
+                self._question = None
+            if not data:
+                return
         if self.phase is Phase.HEADER:
             self._read_header(data)
         elif self.phase is Phase.SENT:
@@ -215,6 +224,24 @@ class Wire(asyncio.Protocol):
             if line != _HANGUP:
                 return line
             self.hung_up = True
+
+    # What a route calls.
+
+    async def ask(self, expressions: Sequence[str], patience_s: float) -> list[bytes] | None:
+        """What the channel says of these dialplan functions or variables (see `Question`), hostile bytes each; None
+        when it does not say so in time.
+
+        An answer that comes late is dropped: it never counts as the result of another command.
+        """
+        if self.phase is not Phase.ROUTE or self._question is not None:
+            return None
+        question = self._question = Question(expressions)
+        self.transport.write(question.command)
+        try:
+            async with asyncio.timeout(patience_s):
+                return await question.told
+        except TimeoutError:
+            return None
 
     # What the server calls.
 
@@ -282,6 +309,8 @@ class Wire(asyncio.Protocol):
     def _fail(self, failure: Failure, phase: Phase) -> None:
         self.failure = failure
         self.phase = phase
+        if self._question is not None and not self._question.told.done():
+            self._question.told.set_result(None)
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_exception(ConnectionResetError(failure.value))
         if failure not in (Failure.HANGUP, Failure.CLOSED) or not self.outlives_hangup:

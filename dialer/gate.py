@@ -10,7 +10,7 @@ import asyncio
 import logging
 import secrets
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
@@ -143,12 +143,22 @@ class Gate:
                 facts = assemble(call, configuration, record)
                 return facts, decide(facts, self.packs.for_callee(call.callee, record.address), now)
 
-    async def redeem(self, permit: str, callee: str, presented: str, by: str) -> Answer:
+    async def redeem(
+        self,
+        permit: str,
+        callee: str,
+        presented: str,
+        by: str,
+        *,
+        trunk: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
         """Use up a permit at the egress.
 
         ALLOW when it was issued for exactly this callee and presented number (canonical texts, as the permit's answer
         gave them), is in time and unused, and no refusal and no withdrawal has come since. What is no permit at all is
-        refused too, and kept as evidence; so is a permit whose callee is withheld, unused.
+        refused too, and kept as evidence; so is a permit whose callee is withheld, unused. `trunk` (the egress's) and
+        the INVITE's `headers` decide nothing: they are evidence.
         """
         rejected = Answer(refuse(Reason.PERMIT_INVALID, "core.permit"))
         try:
@@ -163,7 +173,9 @@ class Gate:
             digest = stranger_hash(permit)
         try:
             async with asyncio.timeout(self._patience_s):
-                payload = redemption_payload(digest, callee, presented, by, withheld=withheld)
+                payload = redemption_payload(
+                    digest, callee, presented, by, trunk=trunk, headers=headers, withheld=withheld
+                )
                 decision = await self._store.redeem(digest, callee, presented, printable(by), self._clock(), payload)
         except (StoreUnavailable, TimeoutError) as error:
             self.stats.failed += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,9 @@ from dialer.hostile import printable
 from dialer.numbers import Number, NumberFault
 from dialer.policy.facts import CallRequest, Consent, Facts, PresentedNumber
 from dialer.verdict import Verdict
+
+#: Characters that are kept of one SIP header.
+HEADER_LIMIT = 500
 
 
 def canonical(entry: dict[str, Any]) -> str:
@@ -52,6 +56,7 @@ def _decision(request: CallRequest, facts: dict[str, Any] | None, verdict: Verdi
                 "presented": request.presented and printable(request.presented),
                 "path": request.path,
                 "call_id": printable(request.call_id),
+                **({} if request.headers is None else {"headers": _headers(request.headers)}),
             },
             "facts": facts,
             "verdict": {
@@ -64,16 +69,34 @@ def _decision(request: CallRequest, facts: dict[str, Any] | None, verdict: Verdi
     )
 
 
-def redemption_payload(permit_hash: bytes, callee: str, presented: str, by: str, *, withheld: bool = False) -> str:
-    """One use of a permit, or one that was turned away; `withheld`: for a refusal that is not in the store yet."""
+def redemption_payload(
+    permit_hash: bytes,
+    callee: str,
+    presented: str,
+    by: str,
+    *,
+    trunk: str = "",
+    headers: Mapping[str, str] | None = None,
+    withheld: bool = False,
+) -> str:
+    """One use of a permit, or one that was turned away; `withheld`: for a refusal that is not in the store yet.
+
+    `trunk` is the egress's own, `headers` those of the INVITE; None when they could not be read.
+    """
     entry: dict[str, Any] = {
         "kind": "permit",
         "permit_hash": permit_hash.hex(),
         "callee": callee,
         "presented": printable(presented),
         "by": printable(by),
+        "trunk": printable(trunk),
+        "headers": headers and _headers(headers),
     }
     return canonical({**entry, "withheld": "core.refusal_spooled"} if withheld else entry)
+
+
+def _headers(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: printable(text, HEADER_LIMIT) for name, text in headers.items()}
 
 
 def _facts(facts: Facts) -> dict[str, Any]:

@@ -6,6 +6,7 @@ raw text is none.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -51,6 +52,7 @@ class CallRequest:
 
     `trunk` None: not asked about (dry runs only). `presented` None likewise. `path` says which way the call came
     (`pbx`, `egress`, `check`). `country` (ISO 3166-1) reads numbers in national form where no known trunk says how.
+    `headers` are those of the INVITE, for the evidence alone; None where none were asked for.
     """
 
     callee: str
@@ -63,6 +65,7 @@ class CallRequest:
     path: str = "pbx"
     call_id: str = ""
     country: str | None = None
+    headers: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
