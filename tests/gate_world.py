@@ -160,7 +160,12 @@ async def open_gate(dsn: str, clock: SetClock, patience_s: float = 10.0, **optio
 async def redeem(gate: Gate, answer: Answer, **changes: str) -> Answer:
     """Use the permit of an answer as the egress does; `changes` say what is given wrongly."""
     assert answer.permit is not None
-    right = {"permit": answer.permit, "callee": answer.callee, "presented": answer.presented, "by": "127.0.0.1:5060"}
+    right: dict[str, Any] = {
+        "permit": answer.permit,
+        "callee": answer.callee,
+        "presented": answer.presented,
+        "by": "127.0.0.1:5060",
+    }
     return await gate.redeem(**{**right, **changes})
 
 

@@ -1,9 +1,13 @@
-"""A refusal's effect on calls that are out, on real switches: what the carrier gets, by its packet log."""
+"""A refusal's effect on calls that are out, on real switches: what the carrier gets, by its packet log; and what the
+evidence says of the INVITEs that the egress got.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import asyncpg
 import pytest
@@ -13,6 +17,7 @@ from agi.ami import Ami
 from agi.originate import Order, Result, originate
 from tests.acceptance.ami_lab import ami_of
 from tests.acceptance.effects_lab import Desk
+from tests.acceptance.foreign_pbx import foreign_call
 from tests.gate_world import OTHER_SELLER, SELLER, TRUNK
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
@@ -154,3 +159,57 @@ async def test_calls_are_followed_to_their_end(desk: Desk) -> None:
     await connection.close()
     assert row["ringing_at"] is not None
     assert row["answered_at"] is None
+
+
+async def said(desk: Desk, callee: str) -> dict[str, dict[str, Any]]:
+    """The evidence about a callee's calls, by kind: the last of each."""
+    connection = await asyncpg.connect(desk.dsn)
+    try:
+        entries = await connection.fetch(
+            "select kind, payload from evidence_entries where subject in (select id from decisions where callee = $1)"
+            " and kind in ('decision', 'permit.redeemed') order by id",
+            desk.digits(callee),
+        )
+    finally:
+        await connection.close()
+    return {entry["kind"]: json.loads(entry["payload"]) for entry in entries}
+
+
+async def test_headers_of_a_call_are_evidence(desk: Desk) -> None:
+    """The permit's use says who called the egress, as the INVITE said on the wire, and on which trunk it goes out."""
+    callee = await desk.callee()
+    await desk.ringing(callee)
+    used = (await said(desk, callee))["permit.redeemed"]
+    headers = used["headers"]
+    assert used["trunk"] == TRUNK
+    assert f"<sip:{desk.world.place.presented}@{desk.lab.pbx.address}>" in headers["From"]
+    assert f"<sip:{callee}@{desk.lab.egress.address}>" in headers["To"]
+    assert f"@{desk.lab.pbx.address}:{desk.lab.pbx.sip_port}>" in headers["Contact"]
+    assert desk.lab.pbx.address in headers["Via"]
+    assert headers["User-Agent"].startswith("Asterisk")
+    assert headers["Call-ID"]
+
+
+async def test_hostile_headers_are_text(desk: Desk) -> None:
+    """A foreign PBX's INVITE with expressions, quotes, breaks and ten kilobytes in its headers is judged as any other;
+    the evidence of the decision and of the permit's use has them as text, and of those over four kilobytes nothing."""
+    callee = await desk.callee("86")
+    hostile = """"a' $(id) ${SHELL(id)} ${GATE_VERDICT} \\" ); 200 result=1 (ALLOW)"""
+    headers = {
+        "X-Heedline-Seller": SELLER,
+        "User-Agent": hostile,
+        "Privacy": "id\r\n\t200 result=0\r\n HANGUP",
+        "P-Asserted-Identity": "<sip:+15550100@a.example>\r\nP-Asserted-Identity: <tel:+15550100>",
+        "Remote-Party-ID": "x" * 10_000,
+    }
+    shown = desk.world.place.presented
+    assert await foreign_call(desk.lab.pbx.address, desk.lab.egress, callee, shown, headers) == 486
+    entries = await said(desk, callee)
+    found = entries["permit.redeemed"]["headers"]
+    assert entries["decision"]["request"]["headers"] == found
+    assert found["User-Agent"] == hostile
+    assert found["P-Asserted-Identity"] == "<sip:+15550100@a.example>, <tel:+15550100>"
+    assert found["From"].startswith(f"<sip:{shown}@")
+    assert "Remote-Party-ID" not in found
+    assert all(text.isprintable() for text in found.values())
+    assert len(await desk.lab.calls(callee)) == 1
