@@ -1,4 +1,5 @@
-"""Where a webhook may be: its URL, and the address that the URL comes to. Pure.
+"""Where a webhook may be, or whatever else is asked at an address that people name: its URL, and the address that the
+URL comes to. Pure.
 
 Whoever registers a webhook names a host that this machine then connects to. So that it cannot be used to reach what
 only this machine can reach (server-side request forgery), an address must be public, or in a network that the
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from yarl import URL
@@ -67,15 +69,51 @@ _SPECIAL: Sequence[tuple[Network, str]] = [
 _GLOBAL_UNICAST = IPv6Network("2000::/3")  # of IPv6, all that IANA has given out
 
 
-def allowed_networks(texts: Sequence[str]) -> tuple[Network, ...]:
-    """What `webhooks.allow_networks` says. Raises `ConfigError` that names what is no network."""
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What a URL is for: how it is called, the setting that allows private networks for it, one that is right.
+    `needs_tls` says why it is reached without TLS in allowed networks alone; empty: it is reached everywhere."""
+
+    noun: str
+    setting: str
+    example: str
+    needs_tls: str
+    without_login: str
+
+
+WEBHOOK = Purpose(
+    noun="a webhook",
+    setting="webhooks.allow_networks",
+    example="https://crm.example/heedline",
+    needs_tls="refusals tell of people",
+    without_login="messages are signed",
+)
+# Checkpoints are public, and answers are signed.
+WITNESS = Purpose(
+    noun="a witness",
+    setting="evidence.allow_networks",
+    example="https://witness.example/log/witness",
+    needs_tls="",
+    without_login="checkpoints are signed",
+)
+AUTHORITY = Purpose(
+    noun="a time-stamping authority",
+    setting="evidence.allow_networks",
+    example="https://tsa.example/tsr",
+    needs_tls="",
+    without_login="anonymous authorities alone are asked",
+)
+
+
+def allowed_networks(texts: Sequence[str], setting: str = WEBHOOK.setting) -> tuple[Network, ...]:
+    """What a setting says. Raises `ConfigError` that names what is no network."""
     networks = []
     for text in texts:
         try:
             networks.append(ip_network(text))
         except ValueError as error:
             raise ConfigError(
-                f"`webhooks.allow_networks`: `{printable(text, 64)}` is no network: {error}",
+                f"`{setting}`: `{printable(text, 64)}` is no network: {error}",
                 "write it like `10.1.0.0/16`, or `10.1.2.3` for one address",
             ) from error
     return tuple(networks)
@@ -96,30 +134,30 @@ def objection(address: Address, networks: Sequence[Network], *, plain: bool) -> 
     return f"`{address}` is not in an allowed network, and only those are reached without TLS" if plain else None
 
 
-def checked_url(text: str, networks: Sequence[Network]) -> str:
-    """The URL in the form in which it is used. Raises `RegisterError` when it can be no webhook's."""
+def checked_url(text: str, networks: Sequence[Network], purpose: Purpose = WEBHOOK) -> str:
+    """The URL in the form in which it is used. Raises `RegisterError` when it cannot be for this purpose."""
     if len(text) > LIMIT:
         raise RegisterError(f"the URL has {len(text)} characters", f"use one of at most {LIMIT}")
     if not text.isprintable() or " " in text or "\\" in text:
-        raise _wrong(text, "holds a space, a backslash or an invisible character")
+        raise _wrong(text, "holds a space, a backslash or an invisible character", purpose)
     scheme, mark, rest = text.partition("://")
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
     if not mark or scheme.lower() not in ("http", "https"):
-        raise _wrong(text, "does not begin with `https://`")
+        raise _wrong(text, "does not begin with `https://`", purpose)
     if "@" in authority:
         # What it says is not shown: it may be a password.
-        raise RegisterError("the URL holds a user or a password", "leave them out; messages are signed")
+        raise RegisterError("the URL holds a user or a password", f"leave them out; {purpose.without_login}")
     if "#" in rest:
-        raise _wrong(text, "has a fragment")
+        raise _wrong(text, "has a fragment", purpose)
     try:
         url = URL(text)
         host = _checked_host(url.raw_host or "", bracketed=authority.startswith("["))
         used = str(url.with_host(host))
     except ValueError as error:  # of yarl, and of names that IDNA does not know
-        raise _wrong(text, f"is no URL: {printable(str(error), 100)}") from error
+        raise _wrong(text, f"is no URL: {printable(str(error), 100)}", purpose) from error
     if url.port is None or not (url.port in _PORTS or 1024 <= url.port <= 65535):
-        raise _wrong(text, f"has the port {url.port}", "use 443, 80, or one from 1024 on")
-    _check_place(host, networks, plain=url.scheme == "http")
+        raise RegisterError(f"`{printable(text, 100)}` has the port {url.port}", "use 443, 80, or one from 1024 on")
+    _check_place(host, networks, purpose, plain=purpose.needs_tls != "" and url.scheme == "http")
     if len(used) > LIMIT:
         raise RegisterError(f"the URL has {len(used)} characters when it is encoded", f"use one of at most {LIMIT}")
     return used
@@ -138,19 +176,19 @@ def _checked_host(host: str, *, bracketed: bool) -> str:
     return name
 
 
-def _check_place(host: str, networks: Sequence[Network], *, plain: bool) -> None:
+def _check_place(host: str, networks: Sequence[Network], purpose: Purpose, *, plain: bool) -> None:
     """Raises `RegisterError` when what the host says already rules it out."""
     try:
         address: Address | None = ip_address(host)
     except ValueError:
         local = host == "localhost" or host.endswith(".localhost")  # RFC 6761
         address = ip_address("127.0.0.1") if local else None
-    cure = "an administrator can allow its network in `webhooks.allow_networks`"
+    cure = f"an administrator can allow its network in `{purpose.setting}`"
     if address is not None and (why := objection(address, networks, plain=plain)):
-        raise RegisterError(f"a webhook cannot be there: {why}", cure)
+        raise RegisterError(f"{purpose.noun} cannot be there: {why}", cure)
     if plain and not networks:
-        raise RegisterError("a webhook needs `https`: refusals tell of people", f"without TLS, {cure}")
+        raise RegisterError(f"{purpose.noun} needs `https`: {purpose.needs_tls}", f"without TLS, {cure}")
 
 
-def _wrong(text: str, what: str, cure: str = "write it like `https://crm.example/heedline`") -> RegisterError:
-    return RegisterError(f"`{printable(text, 100)}` {what}", cure)
+def _wrong(text: str, what: str, purpose: Purpose) -> RegisterError:
+    return RegisterError(f"`{printable(text, 100)}` {what}", f"write it like `{purpose.example}`")

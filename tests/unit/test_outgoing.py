@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from dialer.ports_webhooks import Fate, Message, Outcome
-from dialer.web import outgoing
-from dialer.web.outgoing import LookUp, WebhookClient, look_up
+from dialer.web.outgoing import WebhookClient
+from dialer.web.reaching import Guard, LookUp, look_up
 from dialer.webhook_urls import allowed_networks
 from tests.receivers import Behaviour, Received, answering, dripping, endless, receiver, saying
 
@@ -254,7 +254,7 @@ async def test_the_address_is_judged_when_it_is_connected_to(monkeypatch: pytest
     async def trusting(_: object, host: str, port: int = 0, family: int = 0) -> list[dict[str, Any]]:
         return [{"hostname": host, "host": "127.0.0.1", "port": port, "family": socket.AF_INET, "proto": 6, "flags": 0}]
 
-    monkeypatch.setattr(outgoing._Guard, "resolve", trusting)
+    monkeypatch.setattr(Guard, "resolve", trusting)
     async with receiver() as server:
         outcome = await send(server.url(scheme="https", host="crm.example"), allow=())
     assert outcome.error == "it is not connected to: `127.0.0.1` is a loopback address"
