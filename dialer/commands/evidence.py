@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dialer.commands.evidence_consistency import consistency
 from dialer.commands.evidence_fsck import fsck
+from dialer.commands.evidence_verify import verify
 from dialer.commands.terminal import group
 
 app = group("Evidence: the log that anyone can check; bundles, proofs, erasure.")
 app.command("fsck")(fsck)
 app.command("consistency")(consistency)
+app.command("verify")(verify)
