@@ -48,10 +48,13 @@ def _active(call: Call, at: datetime) -> tuple[tuple[Window, ...], list[CapRule]
     plan = call.plan
     dates = dates_at(call.zones, at)
     caps = [cap for cap in plan.caps if cap.in_force(*dates)]
+    windows = plan.windows
+    if plan.changes:  # by the callee's date, as the decision judges it, whatever day it is in a window's own zones
+        windows = tuple(each for each in windows if not each.own_zones or each.rule.in_force(*dates))
     if not plan.has_exemptions or not call.facts.consents:
-        return plan.windows, caps
+        return windows, caps
     bases = call.bases_at(at)
-    windows = tuple(window for window in plan.windows if bases.isdisjoint(window.rule.exempt_bases))
+    windows = tuple(window for window in windows if bases.isdisjoint(window.rule.exempt_bases))
     return windows, [cap for cap in caps if bases.isdisjoint(cap.exempt_bases)]
 
 
