@@ -18,7 +18,7 @@ from dialer.evidence.tiles import TileKey
 from dialer.ports_log import CheckpointRecord, KeyRecord, LogState, LogTransaction, Queue, Waiting
 
 _SQL = queries("log")
-_SLICE = 500
+_SLICE, _SHORT = 500, 10_000
 
 
 class PostgresLogStore:
@@ -110,6 +110,8 @@ class _Transaction:
         return await _tiles(self._connection, keys)
 
     async def take(self, most: int, *, present: bool = False) -> Sequence[Waiting]:
+        if most > _SHORT:
+            await self._connection.execute(_SQL["room"])
         return await _waiting(await self._connection.fetch(_SQL["take_present" if present else "take"], most))
 
     async def take_these(self, entries: Sequence[int]) -> Sequence[Waiting]:

@@ -65,7 +65,12 @@ class SpeechError(HeedlineError):
 
 
 class LogFault(HeedlineError):
-    """The log of evidence is not as it must be: changed, cut, restored from an old backup, or without its key."""
+    """The log of evidence is not as it must be: changed, cut, restored from an old backup, or without its key.
+    `kind` is the alarm's."""
+
+    def __init__(self, problem: str, cure: str = "", kind: str = "log_inconsistent") -> None:
+        super().__init__(problem, cure)
+        self.kind = kind
 
 
 class RegisterError(HeedlineError):

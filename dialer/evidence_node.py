@@ -5,11 +5,122 @@ A part of the wiring, like `dialer.app`.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from importlib.metadata import version
+
+import asyncpg
+
+from db.attempt_store import PostgresAttemptStore
+from db.bundle_store import PostgresBundleStore
+from db.leader import SEALING_LOCK, PostgresLeader
 from db.log_store import PostgresLogStore
-from dialer.app import Database
+from db.pool import open_pool
+from dialer.app import Database, clock, load_policy
+from dialer.bundle_files import Folders
+from dialer.bundles import Bundles, Tools
+from dialer.config import Settings
+from dialer.errors import HeedlineError
+from dialer.jobs import Job, run_jobs
+from dialer.last_signed import LastSigned
+from dialer.log_keys import KeyRing, LogKeys
 from dialer.proofs import Proofs
+from dialer.sealing import Sealer
+
+# A step that waits for the disk may take a while; one that hangs must not keep what follows waiting.
+_STATEMENT_S = 15.0
+_CLOSING_S = 2.0
 
 
 def open_proofs(database: Database) -> Proofs:
     """Proofs from the database's log."""
     return Proofs(PostgresLogStore(database.pool))
+
+
+def open_log_keys(settings: Settings, database: Database, by: str) -> LogKeys:
+    """The log's keys; `by` is who changes them, for evidence."""
+    return LogKeys(PostgresLogStore(database.pool), KeyRing(settings.keys_folder), clock, by)
+
+
+def open_sealer(settings: Settings, pool: asyncpg.Pool, by: str = "service") -> Sealer:
+    """What seals the log in the database of `pool` with the keys of these settings."""
+    store = PostgresLogStore(pool)
+    keys = LogKeys(store, KeyRing(settings.keys_folder), clock, by)
+    return Sealer(store, keys, LastSigned(settings.keys_folder), PostgresAttemptStore(pool), clock)
+
+
+async def seal(settings: Settings, database: Database) -> int:
+    """Seal what waits now, when this home holds the log's key; how many entries. Raises `HeedlineError`."""
+    sealer = open_sealer(settings, database.pool)
+    return await sealer.seal() if await sealer.ready() else 0
+
+
+@contextlib.asynccontextmanager
+async def open_sealing(settings: Settings, database: Database) -> AsyncIterator[Sealer]:
+    """What is committed is sealed until the context ends, by one of the nodes that hold the log's key; what waits then
+    is sealed once more. `status()` says how it does."""
+    pool = await open_pool(database.dsn, min_size=1, max_size=2, statement_timeout_s=_STATEMENT_S)
+    sealer = open_sealer(settings, pool)
+    leader = _KeyHolders(sealer, PostgresLeader(database.dsn, SEALING_LOCK))
+    every = timedelta(milliseconds=settings.evidence.seal_ms)
+    try:
+        async with run_jobs(leader, [Job("sealing", sealer.run, every)]):
+            yield sealer
+        with contextlib.suppress(HeedlineError, TimeoutError):
+            async with asyncio.timeout(_CLOSING_S):
+                if await sealer.ready():
+                    await sealer.seal()
+    finally:
+        pool.terminate()
+
+
+class _KeyHolders:
+    """Implements `dialer.jobs.Leader`: of the nodes that hold the log's key one leads, and the others look on."""
+
+    def __init__(self, sealer: Sealer, leader: PostgresLeader) -> None:
+        self._sealer, self._leader = sealer, leader
+
+    async def leads(self) -> bool:
+        self._sealer.stats.leads = False
+        if not await self._sealer.attend():
+            await self._leader.close()
+            return False
+        self._sealer.stats.leads = await self._leader.leads()
+        if not self._sealer.stats.leads:
+            await self._sealer.follow()
+        return self._sealer.stats.leads
+
+    async def close(self) -> None:
+        self._sealer.stats.leads = False
+        await self._leader.close()
+
+
+async def is_sealed_elsewhere(database: Database) -> bool:
+    """Whether a process that holds the log's key is running."""
+    probe = PostgresLeader(database.dsn, SEALING_LOCK)
+    try:
+        return not await probe.leads()
+    finally:
+        await probe.close()
+
+
+def open_bundles(settings: Settings, database: Database, by: str) -> Bundles:
+    """What makes bundles; `by` is who does, for evidence. Where witnesses are asked, a bundle waits for one of them to sign
+    for as long as their next turn takes, fifteen seconds at most."""
+    from dialer.report import render, render_stretch  # noqa: PLC0415 - fonts and templates load where they are used
+
+    async def sealed() -> None:
+        await seal(settings, database)
+
+    evidence = settings.evidence
+    tools = Tools(
+        render=render,
+        render_stretch=render_stretch,
+        seal=sealed,
+        folders=Folders(settings.artefacts_folder, settings.clips_folder),
+        version=version("heedline"),
+        witness_patience_s=min(15.0, evidence.witness_every_s + 2) if evidence.witnesses else 0.0,
+    )
+    return Bundles(PostgresBundleStore(database.pool), open_proofs(database), load_policy(settings), clock, by, tools)

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 from db.attempt_store import PostgresAttemptStore
@@ -77,7 +78,7 @@ def open_self_verification(settings: Settings, database: Database, by: str) -> J
     async def run() -> None:
         await verification.run_if_due()
 
-    return Job("self-verification", run, hours=1)
+    return Job("self-verification", run, timedelta(hours=1))
 
 
 async def last_verification(database: Database) -> Verification | None:

@@ -6,7 +6,8 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Protocol
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -15,12 +16,15 @@ from dialer.errors import HeedlineError
 
 log = logging.getLogger(__name__)
 
+# A job that comes often and fails each time says the same thing so often, in seconds.
+_AGAIN_S = 60.0
+
 
 class Leader(Protocol):
     """Who leads among the nodes."""
 
     async def leads(self) -> bool:
-        """True when this process leads now."""
+        """True when this process leads now. Several jobs may ask at once."""
 
     async def close(self) -> None:
         """Lead no more."""
@@ -28,23 +32,23 @@ class Leader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job: run at the start and then every so many hours."""
+    """One job: run at the start and then every so often. What it raises is logged, and it comes again at its time."""
 
     name: str
     run: Callable[[], Awaitable[None]]
-    hours: float
+    every: timedelta
 
 
 @contextlib.asynccontextmanager
 async def run_jobs(leader: Leader, jobs: Sequence[Job]) -> AsyncIterator[None]:
-    """Run the jobs until the end of the context. A job that fails is logged and comes again at its time."""
+    """Run the jobs until the end of the context. One that is still at work when its time comes is left at it."""
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # it speaks of each run, and of each that was left out
     scheduler = AsyncIOScheduler(timezone=UTC)
     for job in jobs:
         scheduler.add_job(
-            _guarded,
+            _Guard(leader, job).run,
             "interval",
-            args=(leader, job),
-            hours=job.hours,
+            seconds=job.every.total_seconds(),
             next_run_time=datetime.now(UTC),
             max_instances=1,
             coalesce=True,
@@ -58,12 +62,30 @@ async def run_jobs(leader: Leader, jobs: Sequence[Job]) -> AsyncIterator[None]:
         await leader.close()
 
 
-async def _guarded(leader: Leader, job: Job) -> None:
-    if not await leader.leads():
-        return
-    try:
-        await job.run()
-    except HeedlineError as error:
-        log.error("job `%s` failed: %s", job.name, error)
-    except Exception:
-        log.exception("job `%s` failed", job.name)
+class _Guard:
+    """Runs one job where this node leads. A failure is logged when it is new, and once a minute while it lasts."""
+
+    def __init__(self, leader: Leader, job: Job) -> None:
+        self._leader, self._job = leader, job
+        self._said, self._said_at = "", 0.0
+
+    async def run(self) -> None:
+        try:
+            if await self._leader.leads():
+                await self._job.run()
+        except HeedlineError as error:
+            if self._is_new(str(error)):
+                log.error("job `%s` failed: %s", self._job.name, error)
+        except Exception as error:
+            if self._is_new(repr(error)):
+                log.exception("job `%s` failed", self._job.name)
+        else:
+            if self._said:
+                log.warning("job `%s` works again", self._job.name)
+            self._said = ""
+
+    def _is_new(self, failure: str) -> bool:
+        if failure == self._said and monotonic() - self._said_at < _AGAIN_S:
+            return False
+        self._said, self._said_at = failure, monotonic()
+        return True

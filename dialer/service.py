@@ -13,6 +13,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from importlib import metadata
 from typing import Any
 
@@ -146,7 +147,7 @@ def _jobs(packs: PackSet, database: Database) -> list[Job]:
     async def prune() -> None:
         await prune_deliveries(database)
 
-    return [Job("list freshness", freshness, hours=12), Job("old deliveries", prune, hours=24)]
+    return [Job("list freshness", freshness, timedelta(hours=12)), Job("old deliveries", prune, timedelta(hours=24))]
 
 
 async def _serve_http(parts: _Parts, packs: PackSet, stack: contextlib.AsyncExitStack) -> int:

@@ -98,7 +98,11 @@ select id from added union all select id from log_keys where public = $2
 -- name: use_key
 update log_state set name = $1, key = $2
 
+-- name: room
+-- For sorting a long queue.
+select set_config('work_mem', '64MB', true)
+
 -- name: queue
--- A long queue is not counted to its end. `oldest` is of the lowest id, so of an instant near that of the first.
-select (select count(*) from (select from unsealed limit 100001) as some) as count,
-       (select e.at from evidence e where e.id = (select min(entry) from unsealed)) as oldest
+-- Of a long queue only so much is looked at. `oldest` is of the lowest id, so of an instant near that of the first.
+select count(*) as count, (select e.at from evidence e where e.id = min(queue.entry)) as oldest
+from (select entry from unsealed limit 100001) as queue
