@@ -24,11 +24,13 @@ class SuccessionFault(Fault):
 
 @dataclass(frozen=True, slots=True)
 class Succession:
-    """A key replaced another. `lost`: the text of the checkpoint that was given up, where the log was restored."""
+    """A key replaced another. `lost`: the text of the checkpoint that was given up, where the log was restored;
+    `is_signed`: by both keys, so that whoever trusts the old one may trust the new one."""
 
     old: VerifierKey
     new: VerifierKey
     lost: str | None
+    is_signed: bool
     place: Place
 
 
@@ -38,14 +40,15 @@ def rotation_text(old: VerifierKey, new: VerifierKey) -> bytes:
 
 
 def read_succession(payload: dict[str, Any], place: Place) -> Succession:
-    """From the payload of a `log.key_rotated` or `log.restored`. Raises `NoteFault` or `SuccessionFault`."""
+    """From the payload of a `log.key_rotated`, or of a `log.restored`, which is not signed when the old key was lost
+    too. Raises `NoteFault` or `SuccessionFault`."""
     old, new = (read_key(str(payload.get(name))) for name in ("old", "new"))
     if {old.algorithm, new.algorithm} != {ED25519}:
         raise NoteFault("a log's key is of Ed25519", "日志的密钥应为 Ed25519")
+    is_restored = place.kind == RESTORED
+    is_signed = not is_restored or payload.get("by_old") is not None
     text = rotation_text(old, new)
-    for key, name in ((old, "by_old"), (new, "by_new")):
-        if old == new:
-            break
+    for key, name in ((old, "by_old"), (new, "by_new")) if is_signed else ():
         try:
             signed = base64.b64decode(str(payload.get(name)), validate=True)
             Ed25519PublicKey.from_public_bytes(key.public).verify(signed, text)
@@ -54,7 +57,7 @@ def read_succession(payload: dict[str, Any], place: Place) -> Succession:
                 f"`{name}` is not the signature of `{shown(key.id)}` on the change of keys",
                 f"`{name}` 不是 `{shown(key.id)}` 对更换密钥的签名",
             ) from None
-    return Succession(old, new, str(payload.get("lost")) if place.kind == RESTORED else None, place)
+    return Succession(old, new, str(payload.get("lost") or "?") if is_restored else None, is_signed, place)
 
 
 def check_signed(
@@ -70,7 +73,8 @@ def check_signed(
     """Report whether a checkpoint is signed: by a pinned key or its successor, else, when none is pinned, by one of the
     file's `own`."""
     signers = [key for key in {*own, *pinned} if _signs(report, place, note, key)]
-    trusted = _followed(report, pinned, list(successions)) if pinned else set(own)
+    steps = list(successions)
+    trusted = _followed(report, pinned, steps) if pinned else set(own)
     good = [key for key in signers if key in trusted and key.name == checkpoint.origin]
     if good and pinned:
         report.right(
@@ -85,13 +89,16 @@ def check_signed(
         report.warn(Check.KEY, place, _own_word(good[0]))
     else:
         report.false(Check.KEY, place, _unsigned(note, pinned))
+        for step in steps:
+            if not step.is_signed and step.old in trusted:
+                report.warn(Check.KEY, step.place, _unvouched(step))
 
 
 def warn_restored(report: Report, successions: Iterable[Succession]) -> None:
     """A log that went on from an older state gave up what it had signed: whoever holds a proof of it must know."""
     for succession in successions:
         if succession.lost is not None:
-            lost = shown(" / ".join(succession.lost.split("\n")[:3]))
+            lost = " / ".join(map(shown, succession.lost.split("\n")[:3]))
             report.warn(
                 Check.CHECKPOINT,
                 succession.place,
@@ -120,7 +127,7 @@ def _followed(report: Report, pinned: Sequence[VerifierKey], successions: list[S
     while grown:
         grown = False
         for step in successions:
-            if step.old in trusted and step.new not in trusted:
+            if step.is_signed and step.old in trusted and step.new not in trusted:
                 trusted.add(step.new)
                 grown = True
                 said = Words(
@@ -137,6 +144,15 @@ def _own_word(key: VerifierKey) -> Words:
         "made-up log would look the same; get the key from the log's keeper, by another way, and give it with --key",
         f"密钥只是证据包自己的说法：签名者 `{shown(key.id)}` 随包而来，凭空捏造的日志看起来也会一样；"
         "请另行从日志的保管者取得密钥，并用 --key 给出",
+    )
+
+
+def _unvouched(step: Succession) -> Words:
+    return Words(
+        f"it says that `{shown(step.new.id)}` took the place of `{shown(step.old.id)}`, which has not signed that: ask "
+        "the log's keeper, and give the new key with --key if you trust it",
+        f"它说 `{shown(step.new.id)}` 取代了 `{shown(step.old.id)}`，但后者没有为此签名：请询问日志的保管者，"
+        "若信任新密钥，请用 --key 给出",
     )
 
 
