@@ -91,8 +91,8 @@ class Plan:
         self.caps = tuple(rule for rule in self.rules if isinstance(rule, CapRule))
         self.consents = tuple(rule for rule in self.rules if isinstance(rule, ConsentRule))
         self.has_exemptions = any(rule.exempt_bases for rule in self.rules)
-        # The dates on which what a search looks at changes; windows look at the callee's dates day by day, but in zones of
-        # their own it may be another day.
+        # The dates on which what a search looks at changes; windows look at the callee's dates day by day, but in zones
+        # of their own it may be another day.
         changing = [*self.caps, *self.consents, *(each.rule for each in self.windows if each.own_zones)]
         self.changes = tuple(
             sorted({day for rule in changing for day in (rule.effective_from, rule.effective_to) if day is not None})

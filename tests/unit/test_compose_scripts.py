@@ -75,7 +75,7 @@ def test_secrets_are_never_overwritten(tmp_path: Path, name: str) -> None:
 def test_secrets_of_a_plain_user_need_one_more_step(tmp_path: Path) -> None:
     """Made without root they are the user's own, and the command that hands them over is printed."""
     tmp_path.chmod(0o711)
-    for above in tmp_path.parents[:2]:
+    for above in tmp_path.parents[:3]:
         above.chmod(0o711)
     script = tmp_path / "make-secrets.sh"
     shutil.copy(MAKE_SECRETS, script)

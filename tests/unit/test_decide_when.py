@@ -62,7 +62,7 @@ def test_a_rule_may_add_its_own_zone() -> None:
 
 
 def test_a_rule_ends_at_the_callees_midnight_in_its_own_zone_too() -> None:
-    """Hours in London bar no call to Shanghai from the callee's last midnight on, when it is still the day before there."""
+    """Hours in London bar no call to Shanghai from the callee's midnight on, when it is still the day before there."""
     rules = (window(hours=[["08:00", "15:00"]], also_zones=["Europe/London"], effective_to="2026-03-06"),)
     found = verdict(call(), *rules, now=datetime(2026, 3, 5, 15, 30, tzinfo=UTC))
     assert found.until == datetime(2026, 3, 5, 16, 0, tzinfo=UTC)
