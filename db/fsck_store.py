@@ -25,7 +25,7 @@ from dialer.verifier.note import NoteFault
 from dialer.workers import in_order, process_pool
 
 _SQL = queries("fsck")
-_BATCH = 4096
+_BATCH = 16384
 _HOURS_S = 24 * 3600.0
 
 

@@ -19,12 +19,13 @@ from db.fsck_store import open_snapshot
 from db.verification_store import PostgresVerificationStore
 from dialer.app import Database, clock
 from dialer.config import Settings
-from dialer.errors import HeedlineError, RegisterError
+from dialer.errors import FileError, HeedlineError, RegisterError
 from dialer.fsck.files import FileCheck
 from dialer.fsck.run import Checked, Kept, check
 from dialer.jobs import Job
 from dialer.self_verification import SelfVerification, Verification
 from dialer.verifier.note import read_key
+from dialer.verifier.words import Words
 
 
 async def check_log(
@@ -44,8 +45,9 @@ async def check_log(
     many = min(os.cpu_count() or 1, 4) if processes is None else processes
     witnesses = [read_key(witness.key) for witness in settings.evidence.witnesses]
     files = FileCheck(settings.clips_folder, settings.artefacts_folder)
+    here, unread = _kept_here(settings)  # before the snapshot, which must not be the older of both
     async with open_snapshot(database.dsn, many) as snapshot:
-        checked = await check(snapshot, start, [*_kept_here(settings), *kept], witnesses, on_progress)
+        checked = await check(snapshot, start, [*here, *kept], witnesses, on_progress)
         if start and start >= checked.size:
             raise RegisterError(f"the log has no leaf {start}: it has {checked.size}", "begin at one that it has")
         if not start:
@@ -53,16 +55,21 @@ async def check_log(
                 files.named(name, clip=clip)
             await asyncio.to_thread(files.read_all, checked.findings)
     checked.files = files.checked
-    checked.notes += files.notes()
+    checked.notes += [*unread, *files.notes()]
     return checked
 
 
-def _kept_here(settings: Settings) -> list[Kept]:
-    """The last checkpoint that this node signed."""
+def _kept_here(settings: Settings) -> tuple[list[Kept], list[Words]]:
+    """The last checkpoint that this node knows to be published, and what is to be said of its file."""
     file = settings.keys_folder / "log.checkpoint"
-    with contextlib.suppress(FileNotFoundError):
-        return [Kept(str(file), file.read_text("utf-8"))]
-    return []
+    try:
+        committed = json.loads(file.read_text("utf-8"))["committed"]
+    except FileNotFoundError:
+        english = f"this node keeps no checkpoint in `{file}`, so a log that was cut off would not be seen"
+        return [], [Words(english, f"本节点在 `{file}` 中没有保存检查点，因此无法发现日志被截断")]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise FileError(f"`{file}`, which says what was signed last, cannot be read: {error}", "restore it") from error
+    return [Kept(str(file), str(committed))] if committed else [], []
 
 
 def open_self_verification(settings: Settings, database: Database, by: str) -> Job:

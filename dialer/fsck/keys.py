@@ -52,22 +52,42 @@ class CheckpointRow:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The log's name and keys by id; `since`, in order: from which index on which key signs."""
+    """The log's name and keys by id; `since`, in order: from which index on which key signs. `waiting`: keys whose
+    entry is not sealed yet; `restored`: keys that were made when an old state of the database was accepted."""
 
     name: str
     by_id: dict[int, VerifierKey] = field(default_factory=dict)
     since: tuple[tuple[int, VerifierKey], ...] = ()
+    waiting: frozenset[VerifierKey] = frozenset()
+    restored: frozenset[VerifierKey] = frozenset()
 
     def at(self, size: int) -> VerifierKey | None:
         """The key that signs the checkpoint of this size: the newest one that a leaf within it introduces."""
         place = bisect_left(self.since, size, key=lambda each: each[0])
         return self.since[place - 1][1] if place else None
 
+    def may_sign(self, key: VerifierKey, note: Note, size: int) -> bool:
+        """Whether the key could sign this checkpoint: it is the newest that the log then had; or its own entry was
+        sealed later, and the newest has signed too (which is none when a log begins or goes on from an old state)."""
+        newest = self.at(size)
+        if key == newest:
+            return True
+        if key not in self.waiting and not any(index >= size and each == key for index, each in self.since):
+            return False
+        if newest is None or key in self.restored:
+            return True
+        try:
+            verify(note, newest)
+        except NoteFault:
+            return False
+        return True
+
 
 def link_keys(name: str, rows: dict[int, VerifierKey], entries: Sequence[KeyEntry], findings: Findings) -> Keys:
     """The keys in the order in which entries (in the log's order) introduce them; a break of the chain is a fault."""
     known = {str(key): key for key in rows.values()}
     since: list[tuple[int, VerifierKey]] = []
+    waiting, restored = set(), set()
     for entry in entries:
         payload = _object(entry.payload)
         text = payload.get("key" if entry.kind == "log.key_added" else "new")
@@ -78,18 +98,17 @@ def link_keys(name: str, rows: dict[int, VerifierKey], entries: Sequence[KeyEntr
             continue
         if entry.kind == "log.key_rotated":
             _check_rotation(payload, entry, known, findings)
+        if entry.kind == "log.restored":
+            restored.add(key)
         if entry.index is not None:
             since.append((entry.index, key))
-    introduced = {str(key) for _, key in since}
+        else:
+            waiting.add(key)
+    introduced = waiting.union(key for _, key in since)
     for key in rows.values():
-        if str(key) not in introduced and not any(_introduces(entry, key) for entry in entries):
+        if key not in introduced:
             findings.add(FaultKind.KEY_UNLINKED, None, None, key=key.id)
-    return Keys(name, rows, tuple(since))
-
-
-def _introduces(entry: KeyEntry, key: VerifierKey) -> bool:
-    payload = _object(entry.payload)
-    return str(key) in (payload.get("key"), payload.get("new"))
+    return Keys(name, rows, tuple(since), frozenset(waiting), frozenset(restored))
 
 
 def _check_rotation(
@@ -135,8 +154,7 @@ def check_checkpoint(row: CheckpointRow, keys: Keys, findings: Findings) -> Chec
         wrong.append("name")
     if wrong:
         findings.add(FaultKind.CHECKPOINT_ROW, None, None, size=row.size, why=", ".join(wrong))
-    signer = keys.at(said.size)
-    if key is None or key != signer:
+    if key is None or not keys.may_sign(key, note, said.size):
         findings.add(FaultKind.CHECKPOINT_KEY, None, None, size=row.size, key=key.id if key else str(row.key))
     if key is None:
         return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from dialer.fsck.faults import FaultKind, Findings
@@ -20,6 +20,7 @@ Pair = tuple[str, Any, Any]
 """The field's name, what the entry says, what the row says."""
 
 _ABSENT = object()
+_MOMENT = timedelta(seconds=60)
 _PERSONAL = frozenset({"callee", "callee_text", "note", "agent", "artefact", "presented", "call_id", "address", "text"})
 
 
@@ -186,17 +187,17 @@ def _withdrawn(_: Said, payload: Fields, row: Fields) -> Iterator[Pair]:
     yield "callee", _get(payload, "callee"), _number(row["callee"])
     yield "seller", _get(payload, "seller"), row["seller"]
     ended = _get(payload, "withdrawn_at")
-    if ended is _ABSENT and isinstance(at := _get(payload, "at"), str):
-        ended = _later(at, row["granted_at"])
-    yield "withdrawn_at", ended, row["withdrawn_at"]
+    if ended is _ABSENT and _soon(row["withdrawn_at"], _get(payload, "at"), row["granted_at"]):
+        return  # the entry was written a moment later, and says when it was
+    yield "withdrawn_at", ended if ended is not _ABSENT else _get(payload, "at"), row["withdrawn_at"]
 
 
-def _later(at: str, granted_at: datetime) -> Any:
-    """A consent does not end before it begins, whatever the clock said."""
+def _soon(ended: Any, at: Any, granted_at: Any) -> bool:
+    """Whether a consent ended just before `at`, or as soon as it began."""
     try:
-        return max(datetime.fromisoformat(at), granted_at)
-    except (ValueError, TypeError):
-        return at
+        return bool(timedelta(0) <= datetime.fromisoformat(at) - ended <= _MOMENT or ended == granted_at)
+    except (TypeError, ValueError):
+        return False
 
 
 def _alarm(entry: Said, payload: Fields, row: Fields) -> Iterator[Pair]:
