@@ -107,8 +107,8 @@ async def is_sealed_elsewhere(database: Database) -> bool:
 
 
 def open_bundles(settings: Settings, database: Database, by: str) -> Bundles:
-    """What makes bundles; `by` is who does, for evidence. Where witnesses are asked, a bundle waits for one of them to sign
-    for as long as their next turn takes, fifteen seconds at most."""
+    """What makes bundles; `by` is who does, for evidence. Where witnesses are asked, a bundle waits for one of them to
+    sign for as long as their next turn takes, fifteen seconds at most."""
     from dialer.report import render, render_stretch  # noqa: PLC0415 - fonts and templates load where they are used
 
     async def sealed() -> None:

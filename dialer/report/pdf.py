@@ -1,0 +1,277 @@
+"""A report as PDF: A4, with the same words, tables and picture as the page. The same report gives the same bytes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fpdf import FPDF
+from fpdf.enums import TableBordersLayout, TextMode, XPos, YPos
+from fpdf.fonts import FontFace
+
+from dialer.report.drawing import Circle, Drawing, Line, Polygon, Shape, Text
+from dialer.report.fonts import characters, chinese_font
+from dialer.report.model import Block, Code, Figure, Heading, Items, Pairs, Para, Report, Table
+
+# It tells of every glyph that a font lacks; those are escapes before they come there.
+logging.getLogger("fpdf").setLevel(logging.ERROR)
+logging.getLogger("fontTools").setLevel(logging.ERROR)
+
+_MARGIN, _TOP, _BOTTOM = 18.0, 22.0, 20.0
+_INK, _GREY, _PALE, _WARN = (29, 39, 51), (93, 105, 117), (213, 219, 225), (179, 38, 30)
+_CORE = "helvetica"
+
+
+def pdf(report: Report) -> bytes | None:
+    """The PDF; None when the report needs a font that is not there."""
+    font = chinese_font()
+    if font is None and report.language == "zh":
+        return None
+    page = _Page(report, font)
+    page.add_page()
+    page.cover()
+    for section in report.sections:
+        page.section(section.title)
+        for block in section.blocks:
+            page.block(block)
+    return bytes(page.output())
+
+
+class _Page(FPDF):
+    def __init__(self, report: Report, font: Path | None) -> None:
+        super().__init__("portrait", "mm", "A4")
+        self._report, self._font = report, font
+        self._known = characters(font) if font else None
+        self.set_creation_date(report.made_at)
+        self.set_title(self._safe(f"{report.title}: {report.subtitle}"))
+        self.set_lang("zh-Hans" if report.language == "zh" else "en")
+        self.set_creator("Heedline")
+        self.set_margins(_MARGIN, _TOP, _MARGIN)
+        self.c_margin = 0
+        self.set_auto_page_break(True, _BOTTOM)
+        self._family = _CORE
+        if font is not None:
+            self._family = "report"
+            self.add_font(self._family, "", str(font))
+        self.set_font(self._family, "", 10)
+        self.set_draw_color(*_PALE)
+
+    def header(self) -> None:
+        """The running head."""
+        if self.page_no() > 1:
+            self._running(10, self._report.running, "")
+
+    def footer(self) -> None:
+        """The page number."""
+        number = f"{self.page_no()} / {{nb}}"
+        self._running(self.h - 13, "Heedline", number)
+
+    def _running(self, y: float, left: str, right: str) -> None:
+        self.set_font(self._family, "", 8)
+        self.set_text_color(*_GREY)
+        self.set_xy(_MARGIN, y)
+        self.cell(self.epw * 0.8, 4, self._safe(left))
+        if right:
+            self.set_x(self.w - _MARGIN - 30)
+            self.cell(30, 4, right, align="R")
+        self.set_xy(_MARGIN, max(self.t_margin, self.get_y() if y > self.h / 2 else self.t_margin))
+        self._plain()
+
+    def cover(self) -> None:
+        """Title and subtitle."""
+        self._words(self._report.title, 19, bold=True, leading=9)
+        self._words(self._report.subtitle, 11.5, colour=_GREY, leading=6)
+        self.ln(4)
+
+    def section(self, title: str) -> None:
+        """A section's heading, never alone at the foot of a page."""
+        if self.will_page_break(32):
+            self.add_page()
+        elif self.get_y() > self.t_margin + 1:
+            self.ln(4)
+        self._words(title, 13.5, bold=True, leading=7)
+        self.set_draw_color(*_INK)
+        self.set_line_width(0.4)
+        self.line(_MARGIN, self.get_y() + 0.4, self.w - _MARGIN, self.get_y() + 0.4)
+        self.set_line_width(0.2)
+        self.ln(2.6)
+
+    def block(self, block: Block) -> None:
+        """One block."""
+        match block:
+            case Para():
+                self._para(block)
+            case Heading():
+                if self.will_page_break(18):
+                    self.add_page()
+                self.ln(1.5)
+                self._words(block.text, 10.5, bold=True, leading=5.4)
+                self.ln(0.6)
+            case Items():
+                for item in block.sentences:
+                    self._item(item)
+                self.ln(1.2)
+            case Pairs():
+                self._table([("", 26), ("", 74)], block.pairs, head=False)
+            case Table():
+                self._table(block.columns, block.rows, head=True)
+            case Figure():
+                self._figure(block.drawing)
+            case Code():
+                self.set_fill_color(244, 246, 248)
+                self._words(block.text, 9, leading=6, fill=True)
+                self.ln(1.5)
+
+    def _para(self, para: Para) -> None:
+        if para.warns:
+            if self.will_page_break(10):
+                self.add_page()
+            start, page = self.get_y(), self.page
+            self.set_x(_MARGIN + 4)
+            self._words(para.text, 9.5, leading=5, width=self.epw - 4, x=_MARGIN + 4)
+            self.set_fill_color(*_WARN)
+            if self.page == page:
+                self.rect(_MARGIN, start, 1.1, self.get_y() - start, style="F")
+            self.ln(2)
+            return
+        self._words(para.text, 8.5 if para.small else 9.5, colour=_GREY if para.small else _INK, leading=4.9)
+        self.ln(1.6)
+
+    def _item(self, item: str) -> None:
+        if self.will_page_break(6):
+            self.add_page()
+        y = self.get_y()
+        self.set_fill_color(*_INK)
+        self.ellipse(_MARGIN + 0.8, y + 2.0, 1.0, 1.0, style="F")
+        self._words(item, 9.5, leading=4.9, width=self.epw - 4.5, x=_MARGIN + 4.5)
+        self.ln(0.7)
+
+    def _words(
+        self,
+        text: str,
+        size: float,
+        *,
+        bold: bool = False,
+        colour: tuple[int, int, int] = _INK,
+        leading: float = 5,
+        width: float = 0,
+        x: float = _MARGIN,
+        fill: bool = False,
+    ) -> None:
+        self.set_font(self._family, "", size)
+        self.set_text_color(*colour)
+        self.set_x(x)
+        with self._weight(bold, size, colour):
+            self.multi_cell(
+                width,
+                leading,
+                self._safe(text),
+                align="L",
+                fill=fill,
+                new_x=XPos.LMARGIN,
+                new_y=YPos.NEXT,
+                wrapmode=self._wrap(),
+            )
+        self._plain()
+
+    def _weight(self, bold: bool, size: float, colour: tuple[int, int, int]) -> Any:
+        """Bold by a thin outline: the font has one weight."""
+        if not bold:
+            return self.local_context()
+        return self.local_context(
+            text_mode=TextMode.FILL_STROKE,
+            line_width=size * (0.005 if self._report.language == "zh" else 0.007),
+            draw_color=colour,
+        )
+
+    def _wrap(self) -> Any:
+        """Chinese has no spaces to break a line at."""
+        return "CHAR" if self._report.language == "zh" else "WORD"
+
+    def _plain(self) -> None:
+        self.set_font(self._family, "", 9.5)
+        self.set_text_color(*_INK)
+        self.set_draw_color(*_PALE)
+        self.set_fill_color(255)
+
+    def _table(self, columns: Any, rows: Any, *, head: bool) -> None:
+        self._plain()
+        self.set_font(self._family, "", 8 if head else 9)
+        headings = FontFace(color=_GREY, fill_color=(244, 246, 248))
+        with self.table(
+            col_widths=tuple(width for _, width in columns),
+            borders_layout=TableBordersLayout.HORIZONTAL_LINES if head else TableBordersLayout.NONE,
+            first_row_as_headings=head,
+            headings_style=headings,
+            line_height=4.1 if head else 4.8,
+            padding=(1.1, 1.4, 1.1, 0.8) if head else (0.4, 1, 0.4, 0),
+            text_align="LEFT",
+            v_align="TOP",
+            wrapmode=self._wrap(),
+            width=self.epw,
+        ) as table:
+            if head:
+                table.row([self._safe(title) for title, _ in columns])
+            for row in rows:
+                table.row([self._safe(cell, lines=True) for cell in row])
+        self.ln(2.5)
+        self._plain()
+
+    def _figure(self, drawing: Drawing) -> None:
+        scale = self.epw / drawing.width
+        if self.will_page_break(drawing.height * scale + 2):
+            self.add_page()
+        left, top = _MARGIN, self.get_y()
+        for shape in drawing.shapes:
+            self._shape(shape, lambda x, y: (left + x * scale, top + y * scale), scale)
+        self.set_xy(_MARGIN, top + drawing.height * scale + 2)
+        self._plain()
+
+    def _shape(self, shape: Shape, at: Callable[[float, float], tuple[float, float]], scale: float) -> None:
+        match shape:
+            case Line():
+                self.set_draw_color(shape.colour)
+                self.set_line_width(shape.width * scale)
+                self.set_dash_pattern(*((0.7, 0.6) if shape.dashed else ()))
+                self.line(*at(shape.x1, shape.y1), *at(shape.x2, shape.y2))
+                self.set_dash_pattern()
+            case Polygon():
+                self.polygon([at(x, y) for x, y in shape.points], style=self._paint(shape, scale))
+            case Circle():
+                x, y = at(shape.x - shape.radius, shape.y - shape.radius)
+                wide = 2 * shape.radius * scale
+                self.ellipse(x, y, wide, wide, style=self._paint(shape, scale))
+            case Text():
+                self._label(shape, at, scale)
+
+    def _paint(self, shape: Polygon | Circle, scale: float) -> str:
+        if shape.fill:
+            self.set_fill_color(shape.fill)
+        if shape.stroke:
+            self.set_draw_color(shape.stroke)
+            self.set_line_width(shape.width * scale)
+        return ("D" if shape.stroke else "") + ("F" if shape.fill else "")
+
+    def _label(self, shape: Text, at: Callable[[float, float], tuple[float, float]], scale: float) -> None:
+        text = self._safe(shape.text)
+        self.set_font(self._family, "", shape.size * scale * self.k)
+        self.set_text_color(shape.colour)
+        x, y = at(shape.x, shape.y)
+        width = self.get_string_width(text)
+        x -= {"start": 0.0, "middle": width / 2, "end": width}[shape.anchor]
+        self.text(x, y, text)
+
+    def _safe(self, text: str, *, lines: bool = False) -> str:
+        """What the font has no glyph for becomes an escape."""
+        return "".join(c if self._has(c) or (lines and c == "\n") else _escape(c) for c in text)
+
+    def _has(self, character: str) -> bool:
+        if self._known is None:
+            return character in "–—‘’“”•" or 0x20 <= ord(character) < 0x7F or 0xA0 <= ord(character) < 0x100
+        return ord(character) in self._known
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii") if ord(character) > 0x7F else repr(character)[1:-1]
