@@ -18,6 +18,9 @@ alter table evidence alter column commitment set not null, alter column commitme
     add check (length(commitment) = 32), add check (kind ~ '^[a-z0-9_.]{1,64}$'), drop column payload;
 alter table evidence enable trigger append_only;
 create index evidence_subject on evidence (subject) where subject is not null;
+-- What the log says of itself is looked for among millions of entries.
+create index evidence_of_the_log on evidence (id)
+    where kind in ('log.key_added', 'log.key_rotated', 'log.restored', 'log.verified', 'evidence.erased');
 
 -- Entries with what they say; `payload` and `salt` are null once they are erased.
 create view evidence_entries as
