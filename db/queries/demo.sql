@@ -2,7 +2,7 @@
 select coalesce(max(id), 0) from evidence
 
 -- name: decision_since
-select d.outcome, d.reasons from evidence e join decisions d on d.id = e.subject
+select d.id, d.outcome, d.reasons from evidence e join decisions d on d.id = e.subject
 where e.kind = 'decision' and e.id > $1 order by e.id limit 1
 
 -- name: permit_rejected_since

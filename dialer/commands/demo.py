@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import signal
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,6 +19,7 @@ from dialer.errors import ConfigError
 
 if TYPE_CHECKING:
     from dialer.config import Settings
+    from dialer.demo.proof import Proof
     from dialer.demo.rows import Row
     from dialer.demo.stage import Stage
 
@@ -34,8 +36,9 @@ def demo(
 ) -> None:
     """Put real calls through the gate on three real Asterisks: the PBX, the egress, and the carrier with its callees.
 
-    INVITEs are counted where they would arrive, at the carrier. Everything runs on loopback addresses, in a database
-    of its own; nobody is called. Exits 0 when every row is as it should be, else 1.
+    INVITEs are counted where they would arrive, at the carrier. At the end the evidence of one call is exported as a
+    bundle and verified without database and network. Everything runs on loopback addresses, in a database of its own;
+    nobody is called. Exits 0 when every row is as it should be and the bundle is proven, else 1.
     """
     settings = config.load()
     if settings.database.url:
@@ -55,6 +58,7 @@ async def _run(settings: Settings, stay: bool, as_json: bool) -> bool:
             loop.add_signal_handler(number, task.cancel)
     say = _quiet if as_json else _say
     rows: list[Row] = []
+    proof: Proof | None = None
     try:
         async with open_stage(settings, say) as stage:
             if not as_json:
@@ -63,7 +67,8 @@ async def _run(settings: Settings, stay: bool, as_json: bool) -> bool:
                 rows.append(row)
                 if not as_json:
                     typer.echo(_line(_cells(row)))
-            _close(rows, as_json)
+            proof = await _prove(stage, rows)
+            _close(rows, proof, as_json)
             if stage.calls.unheard:
                 say(f"no callee spoke, because English is not heard: {stage.calls.unheard}")
             if stay:
@@ -73,7 +78,14 @@ async def _run(settings: Settings, stay: bool, as_json: bool) -> bool:
         if not stay or not rows:
             raise KeyboardInterrupt from None
         say("stopping")
-    return bool(rows) and all(row.right for row in rows)
+    return bool(rows) and all(row.right for row in rows) and proof is not None and proof.right
+
+
+async def _prove(stage: Stage, rows: list[Row]) -> Proof | None:
+    from dialer.demo.proof import prove, worth_proving
+
+    row = worth_proving(rows)
+    return await prove(stage.config, stage.folder, row) if row is not None else None
 
 
 def _say(text: str) -> None:
@@ -107,12 +119,15 @@ def _line(cells: tuple[str, ...]) -> str:
     return "  ".join(padded(cell, width) for cell, width in zip(cells, _WIDTHS, strict=True)).rstrip()
 
 
-def _close(rows: list[Row], as_json: bool) -> None:
+def _close(rows: list[Row], proof: Proof | None, as_json: bool) -> None:
     wrong = [row.situation for row in rows if not row.right]
     if as_json:
-        keys = ("path", "situation", "number", "outcome", "reasons", "invites", "refusal", "right")
-        typer.echo(json.dumps([{key: getattr(row, key) for key in keys} for row in rows], ensure_ascii=False))
-    elif wrong:
+        keys = ("path", "situation", "number", "outcome", "reasons", "invites", "refusal", "decision", "right")
+        table = [{key: getattr(row, key) for key in keys} for row in rows]
+        bundle = proof and asdict(proof)
+        typer.echo(json.dumps({"rows": table, "bundle": bundle}, ensure_ascii=False, default=str))
+        return
+    if wrong:
         typer.echo(f"\n{len(wrong)} of {len(rows)} rows are not as they should be: {', '.join(wrong)}")
     else:
         stopped = sum(not row.invites for row in rows if row.outcome or not row.refusal)
@@ -120,6 +135,15 @@ def _close(rows: list[Row], as_json: bool) -> None:
         typer.echo(
             f"\n{len(rows)} rows as they should be; {stopped} calls did not reach the carrier, {told} callees refused."
         )
+    if proof is None:
+        typer.echo("no call was made whose evidence could be exported")
+    elif proof.right:
+        typer.echo(
+            f"evidence of the call `{proof.situation}` (decision {proof.call}): {proof.entries} entries, verified offline"
+            f" against the root of {proof.size} leaves\n  {proof.file}"
+        )
+    else:
+        typer.echo(f"the evidence in {proof.file} does not verify: {proof.said}")
 
 
 def _next_steps(stage: Stage) -> None:
@@ -134,6 +158,7 @@ Everything is still up; Ctrl-C stops it. In another terminal, from this folder, 
   heedline status
   heedline check {stage.calls.callees.unconsented} --seller demo
   heedline consent add {stage.calls.callees.unconsented} --seller demo --basis express
+  heedline evidence verify {stage.folder}/evidence.zip
   heedline policy explain {stage.calls.callees.asleep} --seller demo
   heedline originate {stage.calls.callees.unconsented} --seller demo --trunk {stage.trunk} \\
       --from {stage.presented} --agent PJSIP/1001

@@ -102,9 +102,9 @@ class Calls:
         self._refused = await self.pool.fetchval(_SQL["newest_refusal"])
         await call()
         await self.lab.hang_up_all()
-        outcome, reasons = await self._verdict()
+        decision, outcome, reasons = await self._verdict()
         refusal = await self.refusal(number)
-        return Row(path, situation, number, outcome, reasons, await self.lab.invites(), expected, refusal)
+        return Row(path, situation, number, outcome, reasons, await self.lab.invites(), expected, refusal, decision)
 
     async def refusal(self, number: str) -> str:
         """How this callee has refused since the call began, with an artefact; empty: he has not."""
@@ -120,13 +120,13 @@ class Calls:
 
         await until(refused)
 
-    async def _verdict(self) -> tuple[str, tuple[str, ...]]:
+    async def _verdict(self) -> tuple[int | None, str, tuple[str, ...]]:
         """What the gate has said since the call began: its decision, or that a permit was turned away."""
         if decision := await self.pool.fetchrow(_SQL["decision_since"], self._seen):
-            return decision["outcome"], tuple(decision["reasons"])
+            return decision["id"], decision["outcome"], tuple(decision["reasons"])
         if await self.pool.fetchval(_SQL["permit_rejected_since"], self._seen):
-            return "REFUSE", ("PERMIT_INVALID",)
-        return "", ()
+            return None, "REFUSE", ("PERMIT_INVALID",)
+        return None, "", ()
 
     async def call(
         self, number: str, *, shown: str | None = None, callee_first: bool = False, agent: str = AGENT

@@ -24,7 +24,7 @@ class Expected:
 @dataclass(frozen=True, slots=True)
 class Row:
     """One line of the table. `outcome` is empty when there was no answer of the gate at all, `refusal` when none was
-    recorded."""
+    recorded; `decision` is None when none was made."""
 
     path: str
     situation: str
@@ -34,6 +34,7 @@ class Row:
     invites: int
     expected: Expected
     refusal: str = ""
+    decision: int | None = None
 
     @property
     def right(self) -> bool:

@@ -39,6 +39,7 @@ class Stage:
     """What is up, and where its settings are."""
 
     calls: Calls
+    folder: Path
     config: Path
     trunk: str
     presented: str
@@ -74,7 +75,7 @@ async def open_stage(settings: Settings, say: Callable[[str], None]) -> AsyncIte
         ami = await stack.enter_async_context(Ami(_address(lab.pbx)))
         await ami.ready()
         calls = Calls(lab, ami, database.pool, node, callees, open_registers(database, BY), _kept(folder))
-        yield Stage(calls, file, trunk_of(callees.unconsented), presented_to(callees.unconsented))
+        yield Stage(calls, folder, file, trunk_of(callees.unconsented), presented_to(callees.unconsented))
 
 
 def _address(instance: Instance) -> Address:
@@ -113,6 +114,7 @@ def _write_settings(folder: Path, lab: Lab, ports: _Ports) -> Path:
     """heedline.toml, policy.toml and the switches' secrets."""
     text = f"[agi]\nport = {ports.agi}\n[http]\nport = {ports.http}\n[speech]\nport = {ports.audio}\n"
     text += f"[refusals]\nspool = {json.dumps(str(folder / 'spool'))}\n"
+    text += f"[evidence]\nkeys = {json.dumps(str(folder / 'keys'))}\n"
     text += f'[database]\nname = "{_DATABASE}"\n[egress]\ntrunk = "demo-CN"\n'
     for instance, role, trunk in ((lab.pbx, "pbx", "egress"), (lab.egress, "egress", "carrier")):
         secret = folder / f"{instance.name}.secret"
@@ -131,7 +133,7 @@ def _write_settings(folder: Path, lab: Lab, ports: _Ports) -> Path:
 
 async def _forget_last_run(settings: Settings, folder: Path) -> None:
     """The demonstration's evidence is of no use to anyone but the run that made it."""
-    for leftover in ("artefacts", "spool"):
+    for leftover in ("artefacts", "keys", "spool"):
         shutil.rmtree(folder / leftover, ignore_errors=True)
     server = EmbeddedServer(settings.postgres_folder)
     with contextlib.suppress(asyncpg.InvalidCatalogNameError):
