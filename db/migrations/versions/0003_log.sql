@@ -18,6 +18,7 @@ alter table evidence alter column commitment set not null, alter column commitme
     add check (length(commitment) = 32), add check (kind ~ '^[a-z0-9_.]{1,64}$'), drop column payload;
 alter table evidence enable trigger append_only;
 create index evidence_subject on evidence (subject) where subject is not null;
+create index evidence_rare on evidence (kind, id) where subject is null;
 -- What the log says of itself is looked for among millions of entries.
 create index evidence_of_the_log on evidence (id)
     where kind in ('log.key_added', 'log.key_rotated', 'log.restored', 'log.verified', 'evidence.erased');
