@@ -139,8 +139,8 @@ def _close(rows: list[Row], proof: Proof | None, as_json: bool) -> None:
         typer.echo("no call was made whose evidence could be exported")
     elif proof.right:
         typer.echo(
-            f"evidence of the call `{proof.situation}` (decision {proof.call}): {proof.entries} entries, verified offline"
-            f" against the root of {proof.size} leaves\n  {proof.file}"
+            f"evidence of the call `{proof.situation}` (decision {proof.call}): {proof.entries} entries, "
+            f"verified offline against the root of {proof.size} leaves\n  {proof.file}"
         )
     else:
         typer.echo(f"the evidence in {proof.file} does not verify: {proof.said}")

@@ -1,4 +1,4 @@
-"""The demonstration's last step: a bundle of one of its calls, made as an officer makes it, checked as a stranger does."""
+"""The demonstration's last step: a bundle of one of its calls, made as an officer and checked as a stranger does."""
 
 from __future__ import annotations
 
