@@ -30,6 +30,12 @@ class PostgresWitnessStore:
         with translated():
             await self._pool.execute(_SQL["add_cosignature"], size, witness, line, at)
 
+    async def newest_cosigned(self) -> int | None:
+        """The size of the greatest checkpoint that any witness has cosigned."""
+        with translated():
+            size: int | None = await self._pool.fetchval(_SQL["newest_cosigned"])
+            return size
+
     async def stamped(self, authority: str) -> Signed | None:
         """The greatest checkpoint that this authority has stamped."""
         with translated():

@@ -46,6 +46,9 @@ class WitnessStore(Protocol):
     async def add_cosignature(self, size: int, witness: str, line: str, at: datetime) -> None:
         """Keep a signature line, unless there is one of this witness on this checkpoint."""
 
+    async def newest_cosigned(self) -> int | None:
+        """The size of the greatest checkpoint that any witness has cosigned."""
+
     async def stamped(self, authority: str) -> Signed | None:
         """The greatest checkpoint that this authority has stamped."""
 

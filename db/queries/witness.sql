@@ -1,6 +1,9 @@
 -- name: cosigned
 select size, at from cosignatures where witness = $1 order by size desc limit 1
 
+-- name: newest_cosigned
+select size from cosignatures order by size desc limit 1
+
 -- name: add_cosignature
 insert into cosignatures (size, witness, line, at) values ($1, $2, $3, $4) on conflict (size, witness) do nothing
 

@@ -9,10 +9,9 @@ import asyncio
 import hashlib
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any, TypeVar
 
 from aiohttp import web
 
@@ -21,6 +20,7 @@ from dialer.ports_tokens import Scope, TokenRecord
 from dialer.tokens import Tokens, digest_of
 from dialer.verdict import Language
 from dialer.web.bounds import Buckets, Known, Rate, address_key, retry_after
+from dialer.web.deadlines import Deadlines
 from dialer.web.models import KeyHeader
 from dialer.web.operations import Call, Operation, response_of
 from dialer.web.problems import TYPES, Problem, Text, answer, plain_answer
@@ -35,8 +35,6 @@ from dialer.web.reading import (
 )
 
 log = logging.getLogger(__name__)
-
-Result = TypeVar("Result")
 
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -77,7 +75,7 @@ class Guard:
         self._tokens, self._limits = tokens, limits
         self._addresses, self._of_tokens = Buckets(limits.address), Buckets(limits.token)
         self._failures, self._good = Buckets(limits.failures), Known()
-        self._unfinished: set[asyncio.Task[Any]] = set()
+        self._deadlines = Deadlines(limits.unfinished)
 
     @property
     def middleware(self) -> Callable[..., Awaitable[web.StreamResponse]]:
@@ -104,7 +102,7 @@ class Guard:
             token = await self._authenticated(request, operation.scope, ends) if operation.scope else None
             call = await self._read(request, operation, token, language, ends)
             try:
-                reply = await self._worked(operation.handle(call), ends)
+                reply = await self._deadlines.worked(operation.handle(call), ends)
             except StoreUnavailable as error:
                 raise _unavailable(operation, call, error) from error
             except Problem:
@@ -119,10 +117,7 @@ class Guard:
 
     async def close(self) -> None:
         """Give up what is unfinished."""
-        for task in self._unfinished:
-            task.cancel()
-        if self._unfinished:
-            await asyncio.wait(self._unfinished, timeout=1)
+        await self._deadlines.close()
 
     async def _answered(
         self,
@@ -156,7 +151,7 @@ class Guard:
         if wait > 0:
             raise _too_many(wait)
         try:
-            record = await self._worked(self._tokens.authenticate(token), ends)
+            record = await self._deadlines.worked(self._tokens.authenticate(token), ends)
         except StoreUnavailable as error:
             log.warning("a token was not looked up: %s", error)
             raise _waiting(_NOTHING_RECORDED) from error
@@ -188,26 +183,6 @@ class Guard:
             raw = await _in_time(read_body(request), ends)
             body, digest = read_document(operation.body, parse_json(raw)), hashlib.sha256(raw).hexdigest()
         return Call(request.match_info, language, token, query, body, digest, key)
-
-    async def _worked(self, work: Coroutine[Any, Any, Result], ends: float) -> Result:
-        """The work's result, until `ends`. What hangs beyond it is cancelled but not waited for: a driver that waits
-        for a server that hangs would hold its client too. Raises `StoreUnavailable`."""
-        if len(self._unfinished) >= self._limits.unfinished:
-            work.close()
-            raise StoreUnavailable("too many requests are unfinished", "ask again")
-        task = asyncio.create_task(work)
-        self._unfinished.add(task)
-        task.add_done_callback(self._finished)
-        await asyncio.wait({task}, timeout=max(0.0, ends - monotonic()))
-        if task.done():
-            return task.result()
-        task.cancel()
-        raise StoreUnavailable("the database did not answer in time", "see `heedline status`")
-
-    def _finished(self, task: asyncio.Task[Any]) -> None:
-        self._unfinished.discard(task)
-        if not task.cancelled():
-            task.exception()  # what failed after its time was answered for already
 
 
 def _bearer(request: web.Request) -> str:
