@@ -44,6 +44,7 @@ from dialer.config import Settings
 from dialer.deliverer import Deliverer
 from dialer.ears import Ears, open_ears
 from dialer.errors import ConfigError
+from dialer.evidence_node import open_sealing
 from dialer.freshness import stale_lists
 from dialer.gate import Gate
 from dialer.jobs import Job, run_jobs
@@ -52,6 +53,7 @@ from dialer.policy.pack import PackSet
 from dialer.ports_attempts import Alarm
 from dialer.recording import Recorder
 from dialer.refusals import Refusals
+from dialer.sealing import Sealer
 from dialer.switches import Switches, open_switches
 from dialer.web.api import Api, api_app, mount
 from dialer.web.health import health_app
@@ -78,6 +80,7 @@ class _Parts:
 
     settings: Settings
     database: Database
+    sealer: Sealer
     registers: Registers
     recorder: Recorder
     gate: Gate
@@ -94,6 +97,8 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         enter = stack.enter_async_context
         packs = load_policy(settings)
         database = await enter(open_database(settings))
+        # Opened first, it ends last, and seals what the others wrote while they ended.
+        sealer = await enter(open_sealing(settings, database))
         registers = open_registers(database, _BY, packs)
         refusals, calls = registers.refusals, open_refusal_store(database)
         recorder = await enter(Recorder(refusals, settings.spool_folder))
@@ -106,7 +111,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         await enter(run_jobs(PostgresLeader(database.dsn), _jobs(packs, database)))
         agi = await _listen(settings, gate, keyed, ears)
         stack.push_async_callback(agi.close)
-        parts = _Parts(settings, database, registers, recorder, gate, ears, switches, deliverer, agi)
+        parts = _Parts(settings, database, sealer, registers, recorder, gate, ears, switches, deliverer, agi)
         port = await _serve_http(parts, packs, stack)
         stack.enter_context(_announced(settings, agi.port, port))
         yield Service(gate, agi, switches.amis, port)
@@ -192,6 +197,7 @@ async def _status(parts: _Parts, packs: PackSet) -> dict[str, Any]:
         "agi": asdict(parts.agi.stats),
         "recorder": asdict(parts.recorder.stats),
         "speech": parts.ears.status(),
+        "evidence": parts.sealer.status(),
         "webhooks": asdict(await parts.deliverer.status() if reachable else parts.deliverer.stats),
         **parts.switches.status(),
         "packs": {pack.id: pack.version for pack in packs.packs},
