@@ -36,6 +36,7 @@ _SIGNATURES: dict[str, hashes.HashAlgorithm] = {
 }
 _CONTEXT_0, _CONTEXT_1, _CONTEXT_2, _PRIMITIVE_0 = 0xA0, 0xA1, 0xA2, 0x80
 _MOST_CERTIFICATES = 16
+_DEFAULT_SALT = 20
 
 
 class SignatureFault(Fault):
@@ -114,10 +115,25 @@ def _certificates(element: Element | None) -> list[x509.Certificate]:
     found = element.children(_CONTEXT_0) if element else []
     if len(found) > _MOST_CERTIFICATES:
         raise DerFault
+    return [load_certificate(one.raw) for one in found if one.tag == SEQUENCE]
+
+
+def load_certificate(data: bytes) -> x509.Certificate:
+    """A certificate all of whose fields can be read, so that nothing else here can fail on it. Raises `DerFault`."""
     try:
-        return [x509.load_der_x509_certificate(one.raw) for one in found if one.tag == SEQUENCE]
-    except ValueError:
+        certificate = x509.load_der_x509_certificate(data)
+        certificate.public_key()
+        _ = (certificate.subject, certificate.issuer, certificate.extensions)
+        _ = (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
+    except (
+        ValueError,
+        UnsupportedAlgorithm,
+        x509.InvalidVersion,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+    ):
         raise DerFault("a certificate in it cannot be read", "其中有证书无法读取") from None
+    return certificate
 
 
 def _attributes(element: Element) -> dict[str, Element]:
@@ -196,12 +212,12 @@ def _check_signature(
 def _pss(parameters: list[Element]) -> tuple[padding.PSS, hashes.HashAlgorithm]:
     """RSASSA-PSS-params (RFC 4055); the default, SHA-1, is not accepted."""
     given = {field.tag: field for field in (parameters[0].children() if parameters else [])}
-    if not {_CONTEXT_0, _CONTEXT_1, _CONTEXT_2} <= given.keys():
+    if not {_CONTEXT_0, _CONTEXT_1} <= given.keys():
         raise SignatureFault("its signature algorithm is not known", "不认得其签名算法")
     digest = _DIGESTS.get(_algorithm(given[_CONTEXT_0].only(_CONTEXT_0)))
     mask, mask_digest = _two(given[_CONTEXT_1].only(_CONTEXT_1).children())
     inner = _DIGESTS.get(_algorithm(mask_digest))
-    salt = given[_CONTEXT_2].only(_CONTEXT_2).integer()
+    salt = given[_CONTEXT_2].only(_CONTEXT_2).integer() if _CONTEXT_2 in given else _DEFAULT_SALT
     if digest is None or inner is None or mask.oid() != _MGF1 or not 0 <= salt <= 512:
         raise SignatureFault("its signature algorithm is not known", "不认得其签名算法")
     return padding.PSS(padding.MGF1(inner), salt), digest

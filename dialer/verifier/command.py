@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from . import consistency
 from .bundle import Trust, verify_bundle
+from .cms import load_certificate
 from .note import NoteFault, VerifierKey, read_key
 from .report import Report
 from .words import Fault, Words, shown
@@ -112,14 +114,14 @@ def _keys(given: str) -> list[VerifierKey]:
 def _certificates(file: Path) -> list[x509.Certificate]:
     try:
         data = _read(file, _CERTIFICATE_LIMIT)
-        if b"-----BEGIN" in data:
-            return x509.load_pem_x509_certificates(data)
-        return [x509.load_der_x509_certificate(data)]
+        if b"-----BEGIN" not in data:
+            return [load_certificate(data)]
+        return [load_certificate(one.public_bytes(Encoding.DER)) for one in x509.load_pem_x509_certificates(data)]
     except OSError as error:
         said = _unreadable(error).said
     except GivenFault as fault:
         said = fault.said
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         said = Words("it is no certificate (PEM or DER)", "不是证书（PEM 或 DER）")
     raise _TrustFault(str(file), said)
 
