@@ -11,6 +11,7 @@ import asyncpg
 
 from db.pool import lent
 from db.sql import queries
+from dialer.erasure_key import KeyMark
 from dialer.errors import StoreUnavailable
 from dialer.hostile import printable
 from dialer.numbers import Number
@@ -93,9 +94,9 @@ class _Transaction:
         self._store, self._connection = store, connection
 
     async def load(
-        self, callees: Sequence[int], since: datetime, now: datetime
+        self, callees: Sequence[int], since: datetime, now: datetime, hashes: Sequence[bytes] | None = None
     ) -> tuple[Configuration, dict[int, CalleeRecord]]:
-        rows = await self._connection.fetch(_SQL["load"], callees, since, now)
+        rows = await self._connection.fetch(_SQL["load"], callees, since, now, hashes)
         configuration = await self._store.configuration(self._connection, rows[-1]["id"])
         return configuration, read_records(rows[:-1], configuration)  # the last one is the version
 
@@ -198,7 +199,14 @@ async def read_configuration(connection: asyncpg.Connection, version: int) -> Co
         },
         non_marketing=frozenset(row["name"] for row in await connection.fetch(_SQL["routes"]) if row["non_marketing"]),
         clock_accepted=await connection.fetchval(_SQL["clock_accepted"]),
+        erasure=await read_erasure_key(connection),
     )
+
+
+async def read_erasure_key(connection: asyncpg.Connection | asyncpg.Pool) -> KeyMark | None:
+    """Which key hashes numbers of erased people; None: nobody was erased."""
+    row = await connection.fetchrow(_SQL["erasure_key"])
+    return KeyMark(row["fingerprint"], row["node"]) if row else None
 
 
 async def current_configuration(pool: asyncpg.Pool) -> Configuration:

@@ -13,9 +13,11 @@ import asyncpg
 from db.pool import lent
 from db.sql import queries
 from db.transaction import transaction, translated
+from dialer.erasure_key import KeyMark
 from dialer.evidence.entries import canonical
 from dialer.ports_refusals import (
     CallParty,
+    ErasedRefusal,
     NewRefusal,
     NewReview,
     OpenCall,
@@ -45,6 +47,13 @@ class RefusalStatements:
         """The refusal of that id."""
         row = await self._connection.fetchrow(_SQL["by_id"], id)
         return _refusal(row) if row else None
+
+    async def erased_refusal(self, id: int) -> ErasedRefusal | None:
+        """The refusal of that id, of an erased person."""
+        row = await self._connection.fetchrow(_SQL["erased"], id)
+        if row is None:
+            return None
+        return ErasedRefusal(row["hash"], row["seller"], row["at"], KeyMark(row["fingerprint"], row["node"]))
 
     async def add_refusal(
         self, refusal: NewRefusal, rule: str | None, rule_version: str | None, digest: bytes, payload: str

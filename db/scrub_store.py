@@ -10,6 +10,7 @@ import asyncpg
 from db.gate_store import read_configuration, read_records
 from db.sql import queries
 from db.transaction import translated
+from dialer.erasure_key import ErasureKey
 from dialer.ports import CalleeRecord, Configuration
 
 _SQL = queries("scrub")
@@ -18,14 +19,15 @@ _SQL = queries("scrub")
 class PostgresScrubStore:
     """Implements `dialer.scrub.ScrubStore` on a connection of its own."""
 
-    def __init__(self, connection: asyncpg.Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: asyncpg.Connection, erasure: ErasureKey) -> None:
+        self._connection, self._erasure = connection, erasure
         self._configuration = Configuration(version=0)
 
     async def load(
         self, callees: Sequence[int], seller: str, since: datetime, now: datetime
     ) -> tuple[Configuration, dict[int, CalleeRecord]]:
-        """What is known of the callees: configuration and records of one snapshot."""
+        """What is known of the callees: configuration and records of one snapshot. Raises `ConfigError` when refusals
+        of erased people exist and their key is not here."""
         with translated():
             async with self._connection.transaction(isolation="repeatable_read", readonly=True):
                 version = await self._connection.fetchval(_SQL["version"])
@@ -33,5 +35,9 @@ class PostgresScrubStore:
                     self._configuration = await read_configuration(self._connection, version)
                 known = self._configuration
                 seller_id = known.seller_ids.get(seller)
-                rows = await self._connection.fetch(_SQL["load"], callees, since, now, seller_id, list(known.lists))
+                hash_number = self._erasure.demand(known.erasure) if known.erasure else None
+                hashes = hash_number and [hash_number(callee) for callee in callees]
+                rows = await self._connection.fetch(
+                    _SQL["load"], callees, since, now, seller_id, list(known.lists), hashes
+                )
         return known, read_records(rows, known)

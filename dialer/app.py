@@ -12,7 +12,7 @@ import asyncpg
 from agi.ami import Address
 from db.bulk_store import PostgresBulkStore
 from db.embedded import EmbeddedServer, ensure_database
-from db.gate_store import PostgresGateStore
+from db.gate_store import PostgresGateStore, read_erasure_key
 from db.migrate import knows, migrate, newest_revision, present_revision
 from db.pool import open_pool
 from db.refusal_store import PostgresRefusalStore
@@ -23,6 +23,7 @@ from db.token_store import PostgresTokenStore
 from dialer.bulk import Imports, Validator, validate_here
 from dialer.config import Ami, Settings
 from dialer.consents import Consents
+from dialer.erasure_key import ErasureKey
 from dialer.errors import ConfigError, DatabaseError
 from dialer.gate import Gate, nobody
 from dialer.imports import RowFault
@@ -42,11 +43,13 @@ def clock() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A migrated database: `pool` for the registers (bounded by patience of people), `dsn` for further pools."""
+    """A migrated database: `pool` for the registers (bounded by patience of people), `dsn` for further pools. `erasure`
+    is this node's key to refusals of erased people."""
 
     dsn: str
     pool: asyncpg.Pool
     embedded: EmbeddedServer | None
+    erasure: ErasureKey
 
 
 @contextlib.asynccontextmanager
@@ -60,7 +63,7 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
             await _prepare(dsn, may_migrate=settings.database.migrate)
             pool = await open_pool(dsn, max_size=settings.database.pool_size)
         try:
-            yield Database(dsn, pool, embedded)
+            yield Database(dsn, pool, embedded, ErasureKey(settings.keys_folder))
         finally:
             await pool.close()
 
@@ -158,8 +161,10 @@ async def open_gate(
     the settings; `withheld` as in `Gate`.
 
     The server gives a statement up before the gate does: a redemption that went through later would use a permit up for
-    a call that was refused.
+    a call that was refused. Raises `ConfigError` when refusals of erased people exist and their key is not here.
     """
+    if mark := await read_erasure_key(database.pool):
+        database.erasure.demand(mark)
 
     async def keep(_: asyncpg.Connection) -> None:
         """Every path of the store ends its own transaction."""
@@ -178,6 +183,7 @@ async def open_gate(
         workers=settings.gate.workers,
         latest=await PostgresGateStore(database.pool).latest_decision(),  # it may look far back
         withheld=withheld,
+        erasure=database.erasure,
     )
     try:
         yield gate
@@ -218,7 +224,7 @@ def open_registers(database: Database, by: str, packs: PackSet | None = None) ->
         Trunks(store, clock, by),
         Routes(store, clock, by),
         Lists(store, clock, by),
-        Consents(store, clock, by),
+        Consents(store, clock, by, erasure=database.erasure),
         Refusals(store, clock, by, packs=packs, calls=PostgresRefusalStore(database.pool)),
     )
 
@@ -259,6 +265,7 @@ async def open_scrubber(settings: Settings, dsn: str, pattern: CallRequest, at: 
     pool = await open_pool(dsn, min_size=1, max_size=1, statement_timeout_s=600.0)
     try:
         async with pool.acquire() as connection:
-            yield Scrubber(PostgresScrubStore(connection), load_policy(settings), pattern, at)
+            store = PostgresScrubStore(connection, ErasureKey(settings.keys_folder))
+            yield Scrubber(store, load_policy(settings), pattern, at)
     finally:
         pool.terminate()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from zoneinfo import available_timezones
 
+from dialer.erasure_key import ErasureKey
 from dialer.errors import NotRegistered, RegisterError
 from dialer.evidence.entries import instant
 from dialer.hostile import printable
 from dialer.numbers import Number
 from dialer.policy.facts import Basis
-from dialer.ports_registers import ConsentRecord, NewConsent, Transaction
+from dialer.ports import Clock
+from dialer.ports_registers import ConsentRecord, NewConsent, RegisterStore, Transaction
 from dialer.registers import Register, known_seller
 
 _PURPOSE = re.compile(r"\*|[a-z0-9][a-z0-9_-]{0,63}")
@@ -20,16 +22,21 @@ _SKEW = timedelta(minutes=5)
 
 
 class Consents(Register):
-    """Callees' agreements to be called."""
+    """Callees' agreements to be called. `erasure` is the key by which a refusal of an erased person is known as his."""
+
+    def __init__(self, store: RegisterStore, clock: Clock, by: str, *, erasure: ErasureKey | None = None) -> None:
+        super().__init__(store, clock, by)
+        self._erasure = erasure
 
     async def add(self, consent: NewConsent) -> int:
         """Record a consent; its id. One that lifts a refusal must be of the same callee, later than it, and have an
-        artefact. Raises `NotRegistered`, `RegisterError`."""
+        artefact. Raises `NotRegistered`, `RegisterError`; `ConfigError` when the refusal is of an erased person and the
+        key of those is not here."""
         self._check(consent)
         async with self._store.transaction() as transaction:
             await known_seller(transaction, consent.seller)
             if consent.lifts is not None:
-                await _check_lift(transaction, consent, consent.lifts)
+                await self._check_lift(transaction, consent, consent.lifts)
             id = await transaction.add_consent(consent, self._by)
             artefact = consent.artefact
             await self._witness(
@@ -97,26 +104,34 @@ class Consents(Register):
                 f"`{printable(min(unknown), 64)}` is no time zone", "use one such as `America/New_York`"
             )
 
+    async def _check_lift(self, transaction: Transaction, consent: NewConsent, lifts: int) -> None:
+        of, at = await self._refused(transaction, consent.callee, lifts)
+        if of is not None and of != consent.seller:
+            raise RegisterError(
+                f"refusal `{lifts}` was to seller `{of}`", "a consent lifts refusals to its own seller only"
+            )
+        if consent.granted_at <= at:
+            raise RegisterError(
+                f"the consent is not later than refusal `{lifts}` of {instant(at)}",
+                "only what was agreed after a refusal ends it",
+            )
+        if consent.basis not in (Basis.WRITTEN, Basis.EXPRESS):
+            raise RegisterError(
+                f"a consent that is `{consent.basis}` ends no refusal", "only what was said or signed does: `--basis`"
+            )
+        if consent.artefact is None:
+            raise RegisterError(
+                "a consent that ends a refusal needs evidence", "add `--artefact FILE` or `--artefact-sha256`"
+            )
 
-async def _check_lift(transaction: Transaction, consent: NewConsent, lifts: int) -> None:
-    refusal = await transaction.refusal(lifts)
-    if refusal is None or refusal.refusal.callee != consent.callee:
-        raise NotRegistered(f"`{lifts}` is no refusal of this callee", f"see `heedline refusal show +{consent.callee}`")
-    of = refusal.refusal.seller
-    if of is not None and of != consent.seller:
-        raise RegisterError(
-            f"refusal `{lifts}` was to seller `{of}`", "a consent lifts refusals to its own seller only"
-        )
-    if consent.granted_at <= refusal.refusal.at:
-        raise RegisterError(
-            f"the consent is not later than refusal `{lifts}` of {instant(refusal.refusal.at)}",
-            "only what was agreed after a refusal ends it",
-        )
-    if consent.basis not in (Basis.WRITTEN, Basis.EXPRESS):
-        raise RegisterError(
-            f"a consent that is `{consent.basis}` ends no refusal", "only what was said or signed does: `--basis`"
-        )
-    if consent.artefact is None:
-        raise RegisterError(
-            "a consent that ends a refusal needs evidence", "add `--artefact FILE` or `--artefact-sha256`"
-        )
+    async def _refused(self, transaction: Transaction, callee: int, id: int) -> tuple[str | None, datetime]:
+        """To whom (None: to all) and when this callee refused; of an erased person his hash says that it was he."""
+        refusal = await transaction.refusal(id)
+        if refusal is not None and refusal.refusal.callee == callee:
+            return refusal.refusal.seller, refusal.refusal.at
+        erased = await transaction.erased_refusal(id) if refusal is None and self._erasure else None
+        if erased is not None and self._erasure is not None:
+            hash_number = self._erasure.demand(erased.mark)
+            if hash_number(callee) == erased.hash:
+                return erased.seller, erased.at
+        raise NotRegistered(f"`{id}` is no refusal of this callee", f"see `heedline refusal show +{callee}`")

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from time import monotonic
 
 from dialer.calls import Call, assemble, dialled_number, keys, read_call, record_of, shown_number
+from dialer.erasure_key import ErasureKey
 from dialer.errors import StoreUnavailable
 from dialer.evidence.entries import decision_payload, failure_payload, redemption_payload
 from dialer.hostile import printable
@@ -43,6 +44,7 @@ CLOCK_TOLERANCE = timedelta(seconds=2)
 # A batch that takes longer than this waits for something, and the next one should not wait with it.
 _SLOW_BATCH_S = 0.03
 _SPOOLED = "core.refusal_spooled"
+_KEYLESS = "core.erasure_key"
 # So many attempts are read of one callee, the newest; with more, a cap might be reached by those that are not read.
 MOST_ATTEMPTS = 1000
 
@@ -90,7 +92,8 @@ class Gate:
     begins only when that one is slow (it waits for a lock or for the disk) or full. `max_batch` 1 makes one transaction
     a call (for comparison). `latest` is what the store knows of the time: before it nothing is allowed
     that a rule about time binds. `withheld` says of a callee (E.164 digits) whether a refusal of his is kept on this
-    node and not yet in the store: then nothing is allowed to him, nor is a permit for him taken.
+    node and not yet in the store: then nothing is allowed to him, nor is a permit for him taken. `erasure` is this
+    node's key to refusals of erased people: once there are some, nothing is allowed without it.
     """
 
     def __init__(
@@ -105,12 +108,13 @@ class Gate:
         new_token: Callable[[], bytes] = lambda: secrets.token_bytes(16),
         latest: LatestDecision | None = None,
         withheld: Callable[[int], bool] = nobody,
+        erasure: ErasureKey | None = None,
     ) -> None:
         self.packs = packs
         self.stats = GateStats()
         self._store, self._clock, self._new_token = store, clock, new_token
         self._patience_s, self._max_batch, self._workers = patience_s, max_batch, workers
-        self._withheld = withheld
+        self._withheld, self._erasure = withheld, erasure
         self._latest, self._accepted = (latest.at, latest.accepted) if latest else (None, 0)
         self._configuration = Configuration(version=0)
         self._pending: deque[tuple[CallRequest, asyncio.Future[Answer]]] = deque()
@@ -138,10 +142,11 @@ class Gate:
             async with self._store.transaction(read_only=True) as transaction:
                 loaded = await self._load(transaction, [call], known, now)
             if loaded is not None:
-                configuration, records = loaded
+                configuration, records, sees_erased = loaded
                 record = record_of(call, records)
                 facts = assemble(call, configuration, record)
-                return facts, decide(facts, self.packs.for_callee(call.callee, record.address), now)
+                verdict = None if sees_erased else self._blind(facts, configuration)
+                return facts, verdict or decide(facts, self.packs.for_callee(call.callee, record.address), now)
 
     async def redeem(
         self,
@@ -276,8 +281,10 @@ class Gate:
             loaded = await self._load(transaction, calls, known, now)
             if loaded is None:
                 return None
-            configuration, records = loaded
-            made = [self._decide_safely(call, configuration, record_of(call, records), now) for call in calls]
+            configuration, records, sees_erased = loaded
+            made = [
+                self._decide_safely(call, configuration, record_of(call, records), now, sees_erased) for call in calls
+            ]
             ids = await transaction.record([row for row, _ in made], now, now + PERMIT_LIFE)
         self._latest = max(now, self._latest or now)
         self._count(made)
@@ -288,26 +295,33 @@ class Gate:
 
     async def _load(
         self, transaction: GateTransaction, calls: list[Call], known: Configuration, now: datetime
-    ) -> tuple[Configuration, dict[int, CalleeRecord]] | None:
-        """The records, with the configuration that they were found with: `known`, which was had before they were read.
+    ) -> tuple[Configuration, dict[int, CalleeRecord], bool] | None:
+        """The records, with the configuration that they were found with: `known`, which was had before they were read;
+        and whether refusals of erased people are among them.
 
         What the store says now may be newer than they are: a list that was replaced meanwhile would know none of the
         entries that were found. None when `known` is old.
         """
-        configuration, records = await transaction.load(keys(calls), now - self.packs.longest_cap(), now)
+        callees, since = keys(calls), now - self.packs.longest_cap()
+        # What `known` does not know of erased people does not matter: the first erasure makes it old.
+        hash_number = self._erasure.hash_for(known.erasure) if self._erasure and known.erasure else None
+        if hash_number is None:
+            configuration, records = await transaction.load(callees, since, now)
+        else:
+            configuration, records = await transaction.load(callees, since, now, [hash_number(k) for k in callees])
         if configuration.version == known.version:
-            return known, records
+            return known, records, known.erasure is None or hash_number is not None
         self._configuration = configuration
         if configuration.clock_accepted > self._accepted:
             self._latest, self._accepted = None, configuration.clock_accepted
         return None
 
     def _decide_safely(
-        self, call: Call, configuration: Configuration, record: CalleeRecord, now: datetime
+        self, call: Call, configuration: Configuration, record: CalleeRecord, now: datetime, sees_erased: bool
     ) -> tuple[DecisionRow, str | None]:
         """A fault of ours refuses (rule 2) and costs this call alone."""
         try:
-            return self._decide_one(call, configuration, record, now)
+            return self._decide_one(call, configuration, record, now, sees_erased)
         except Exception:
             log.exception("the decision failed")
             verdict = refuse(Reason.GATE_UNAVAILABLE, "core.fail_closed")
@@ -316,10 +330,11 @@ class Gate:
             return DecisionRow(call.request, call.callee, shown, None, verdict, payload, None), None
 
     def _decide_one(
-        self, call: Call, configuration: Configuration, record: CalleeRecord, now: datetime
+        self, call: Call, configuration: Configuration, record: CalleeRecord, now: datetime, sees_erased: bool
     ) -> tuple[DecisionRow, str | None]:
         facts = assemble(call, configuration, record)
-        verdict = self._verdict(facts, record, now)
+        blind = None if sees_erased else self._blind(facts, configuration)
+        verdict = blind or self._verdict(facts, record, now)
         permit = None
         if verdict.outcome is Outcome.ALLOW:
             permit = self._new_token().hex()
@@ -354,6 +369,15 @@ class Gate:
         if verdict.outcome is Outcome.ALLOW and self._withholds(facts.callee) and unregulated(facts) is None:
             return refuse(Reason.REFUSED, _SPOOLED, "kept on this node, not yet recorded", verdict.rule_version)
         return verdict
+
+    def _blind(self, facts: Facts, configuration: Configuration) -> Verdict | None:
+        """Refusals of erased people cannot be seen here: a refusal of what the marketing rules concern."""
+        mark = configuration.erasure
+        if mark is None or unregulated(facts) is not None:
+            return None
+        problem = f"the key of erased people's refusals is missing here; node `{mark.node}` made it"
+        self._report(str(self._erasure.lacking(mark)) if self._erasure else problem)
+        return refuse(Reason.GATE_UNAVAILABLE, _KEYLESS, problem)
 
     def _withholds(self, callee: Number | NumberFault | str) -> bool:
         number = callee.e164 if isinstance(callee, Number) else callee

@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Protocol
 
+from dialer.erasure_key import KeyMark
 from dialer.numbers import Number, NumberFault
 from dialer.policy.facts import Address, CallRequest, Consent, PastAttempt, Refusal, Seller, SuppressionList, Trunk
 from dialer.verdict import Verdict
@@ -26,7 +27,8 @@ class Configuration:
 
     `registered` maps (trunk, number) to the sellers for whom it is registered, None among them meaning every seller.
     `lists` maps an import's id to its list. Imports that a newer one replaced are not among them. Decisions up to the
-    id `clock_accepted` bear no witness of the time.
+    id `clock_accepted` bear no witness of the time. `erasure` is the key that hashes numbers of erased people; None:
+    nobody was erased.
     """
 
     version: int
@@ -38,6 +40,7 @@ class Configuration:
     lists: dict[int, SuppressionList] = field(default_factory=dict)
     non_marketing: frozenset[str] = frozenset()
     clock_accepted: int = 0
+    erasure: KeyMark | None = None
 
     @cached_property
     def all_lists(self) -> tuple[SuppressionList, ...]:
@@ -84,10 +87,11 @@ class GateTransaction(Protocol):
     """One transaction of the gate."""
 
     async def load(
-        self, callees: Sequence[int], since: datetime, now: datetime
+        self, callees: Sequence[int], since: datetime, now: datetime, hashes: Sequence[bytes] | None = None
     ) -> tuple[Configuration, dict[int, CalleeRecord]]:
         """Lock the callees (E.164 digits) until the end of the transaction, then read what is known of them, attempts
-        back to `since`. A callee of whom nothing is known has no entry."""
+        back to `since`. A callee of whom nothing is known has no entry. `hashes`: the callees' in their order, by which
+        refusals of erased people are found; None where nobody was erased."""
 
     async def record(self, rows: Sequence[DecisionRow], now: datetime, permits_expire: datetime) -> list[int]:
         """Write decisions, evidence and attempts; returns the decisions' ids."""

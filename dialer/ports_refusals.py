@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from dialer.erasure_key import KeyMark
+
 WAYS = ("keyed", "spoken", "agent", "web", "api", "message", "complaint", "import", "inbound_call")
 """How a refusal may have been expressed."""
 
@@ -137,6 +139,16 @@ class RefusalRecord:
     recorded_at: datetime
     rule: str | None = None
     rule_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ErasedRefusal:
+    """A refusal of an erased person: `hash` of his number under the key `mark`; `seller` None: to all sellers."""
+
+    hash: bytes
+    seller: str | None
+    at: datetime
+    mark: KeyMark
 
 
 @dataclass(frozen=True, slots=True)

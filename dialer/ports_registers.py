@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from dialer.policy.facts import Basis, CallKind, TrunkOrigin
-from dialer.ports_refusals import NewRefusal, NewReview, RefusalRecord, ReviewRecord
+from dialer.ports_refusals import ErasedRefusal, NewRefusal, NewReview, RefusalRecord, ReviewRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +181,9 @@ class Transaction(Protocol):
     # Refusals.
 
     async def refusal(self, id: int) -> RefusalRecord | None: ...
+
+    async def erased_refusal(self, id: int) -> ErasedRefusal | None:
+        """The refusal of that id, of a person who was erased since."""
 
     async def add_refusal(
         self, refusal: NewRefusal, rule: str | None, rule_version: str | None, digest: bytes, payload: str

@@ -1,5 +1,5 @@
 -- name: load
-select * from gate_load($1, $2, $3)
+select * from gate_load($1, $2, $3, $4)
 
 -- name: record
 select gate_record($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
@@ -28,6 +28,9 @@ from suppression_lists l cross join lateral (
 
 -- name: routes
 select name, non_marketing from routes
+
+-- name: erasure_key
+select fingerprint, node from erasure_key
 
 -- name: clock_accepted
 select coalesce(max(subject), 0) from evidence where kind = 'clock.accepted'

@@ -18,6 +18,12 @@ select r.id, r.callee, s.code as seller, r.how, r.at, r.call_id, r.agent, r.note
 from refusals r left join sellers s on s.id = r.seller_id left join refusal_receipts c on c.refusal_id = r.id
 where r.id = $1
 
+-- name: erased
+-- A refusal of an erased person, and the key that its hash is by.
+select e.callee_hmac as hash, s.code as seller, e.at, k.fingerprint, k.node
+from erased_refusals e cross join erasure_key k left join sellers s on s.id = e.seller_id
+where e.refusal_id = $1
+
 -- name: all
 select r.id, r.callee, s.code as seller, r.how, r.at, r.call_id, r.agent, r.note, r.attempt, r.artefact, r.recorded_at,
        r.rule, r.rule_version, c.receipt
@@ -36,10 +42,14 @@ select a.decision_id as attempt, a.callee, s.code as seller, a.answered_at is no
        coalesce(a.dialled_at >= a.redeemed_at, false) or a.redeemed_at < $3 as dialled
 from attempts a left join sellers s on s.id = a.seller_id
 where a.callee = any ($1::bigint[]) and a.redeemed_at > $2 and a.ended_at is null
-  and exists (
-      select from refusals r
-      where r.callee = a.callee and (r.seller_id is null or r.seller_id = a.seller_id)
-        and not (r.id = any (coalesce(a.refusals_seen, '{}'))))
+  and (
+      exists (
+          select from refusals r
+          where r.callee = a.callee and (r.seller_id is null or r.seller_id = a.seller_id)
+            and not (r.id = any (coalesce(a.refusals_seen, '{}'))))
+      or exists (
+          select from pending_erasures p
+          where p.callee = a.callee and not (p.refusal_id = any (coalesce(a.refusals_seen, '{}')))))
   and not exists (
       select from decisions d where d.id = a.decision_id and d.reasons && array['NON_MARKETING', 'EMERGENCY'])
 
@@ -49,10 +59,14 @@ select a.decision_id as attempt, a.callee, s.code as seller, a.answered_at is no
        coalesce(a.dialled_at >= a.redeemed_at, false) or a.redeemed_at < $2 as dialled
 from (select * from attempts order by decision_id desc limit 200000) as a left join sellers s on s.id = a.seller_id
 where a.redeemed_at > $1 and a.ended_at is null
-  and exists (
-      select from refusals r
-      where r.callee = a.callee and (r.seller_id is null or r.seller_id = a.seller_id)
-        and not (r.id = any (coalesce(a.refusals_seen, '{}'))))
+  and (
+      exists (
+          select from refusals r
+          where r.callee = a.callee and (r.seller_id is null or r.seller_id = a.seller_id)
+            and not (r.id = any (coalesce(a.refusals_seen, '{}'))))
+      or exists (
+          select from pending_erasures p
+          where p.callee = a.callee and not (p.refusal_id = any (coalesce(a.refusals_seen, '{}')))))
   and not exists (
       select from decisions d where d.id = a.decision_id and d.reasons && array['NON_MARKETING', 'EMERGENCY'])
 
@@ -64,6 +78,14 @@ join refusals r on r.callee = p.callee and (r.seller_id is null or r.seller_id =
 where r.recorded_at > $3
   and not exists (
       select from consents c where c.callee = r.callee and c.seller_id = s.id and c.lifts = r.id and c.withdrawn_at is null)
+union
+select p.callee, p.seller
+from unnest($1::bigint[], $2::text[]) as p (callee, seller) left join sellers s on s.code = p.seller
+join pending_erasures e on e.callee = p.callee
+where e.asked_at > $3
+  and not exists (
+      select from consents c
+      where c.callee = e.callee and c.seller_id = s.id and c.lifts = e.refusal_id and c.withdrawn_at is null)
 
 -- name: call_party
 select a.decision_id as attempt, a.callee, s.code as seller, a.presented, a.at

@@ -123,7 +123,7 @@ $$;
 -- `p_callees` with `p_hmacs`: the hash of each callee whose refusals are among them. Returns no row when nothing was there.
 create function erase_rows(
     p_callees bigint[], p_hmacs bytea[], p_decisions bigint[], p_consents bigint[], p_refusals bigint[], p_reviews bigint[],
-    p_alarms bigint[], p_entries bigint[], p_at timestamptz, p_by text, p_basis text, p_despite text, p_reason text,
+    p_complaints bigint[], p_alarms bigint[], p_entries bigint[], p_at timestamptz, p_by text, p_basis text, p_despite text, p_reason text,
     p_rules text[], p_days integer[]
 ) returns table (entry bigint, entries bigint, files bytea[])
 language plpgsql volatile
@@ -166,6 +166,8 @@ begin
         union
         select e.id from evidence e where e.subject = any (p_reviews) and e.kind like 'review.%'
         union
+        select e.id from evidence e where e.subject = any (p_complaints) and e.kind like 'complaint.%'
+        union
         select e.id from evidence e where e.subject = any (p_alarms) and e.kind like 'alarm.%'
         union
         select unnest(p_entries)
@@ -190,6 +192,11 @@ begin
     get diagnostics touched = row_count;
     changed := changed + touched;
     delete from consents where id = any (p_consents);
+    get diagnostics touched = row_count;
+    changed := changed + touched;
+    update complaints set callee = null, text = '', answer = case when answer is null then null else '' end,
+                          outcome = case when outcome is null then null else '' end
+        where id = any (p_complaints) and (callee is not null or text <> '' or answer <> '' or outcome <> '');
     get diagnostics touched = row_count;
     changed := changed + touched;
     update alarms set channel = '', detail = '' where id = any (p_alarms) and (channel <> '' or detail <> '');
@@ -281,6 +288,7 @@ begin
         array(select id from consents where callee = p_callee),
         array(select id from refusals where callee = p_callee),
         array(select id from speech_reviews where callee = p_callee),
+        array(select id from complaints where callee = p_callee),
         array(select a.id from alarms a where exists (
             select from unnest(p_texts) as t(text) where position(t.text in a.detail) > 0 or position(t.text in a.channel) > 0)),
         array(select p.entry from evidence_payloads p where p.callee = p_callee),
@@ -292,8 +300,8 @@ $$;
 -- among them.
 create function erase_records(
     p_callees bigint[], p_hmacs bytea[], p_fingerprint bytea, p_node text, p_decisions bigint[], p_consents bigint[],
-    p_refusals bigint[], p_reviews bigint[], p_alarms bigint[], p_entries bigint[], p_at timestamptz, p_by text, p_reason text,
-    p_rules text[], p_days integer[]
+    p_refusals bigint[], p_reviews bigint[], p_complaints bigint[], p_alarms bigint[], p_entries bigint[], p_at timestamptz,
+    p_by text, p_reason text, p_rules text[], p_days integer[]
 ) returns table (entry bigint, entries bigint, files bytea[])
 language plpgsql volatile security definer set search_path = public, pg_temp
 as $$
@@ -309,27 +317,12 @@ begin
         perform erasure_key_must_fit(p_fingerprint, p_node, p_at);
     end if;
     return query select * from erase_rows(
-        p_callees, p_hmacs, p_decisions, p_consents, p_refusals, p_reviews, p_alarms, p_entries, p_at, p_by, 'retention', null,
-        p_reason, p_rules, p_days);
+        p_callees, p_hmacs, p_decisions, p_consents, p_refusals, p_reviews, p_complaints, p_alarms, p_entries, p_at, p_by,
+        'retention', null, p_reason, p_rules, p_days);
 end
 $$;
 
-do $$
-declare
-    callable regprocedure;
-begin
-    foreach callable in array array[
-        'erasure_key_must_fit(bytea,text,timestamptz)',
-        'refusals_hash(bytea[],integer[],bigint[],timestamptz[],timestamptz,text)',
-        'erase_rows(bigint[],bytea[],bigint[],bigint[],bigint[],bigint[],bigint[],bigint[],timestamptz,text,text,text,text,text[],integer[])',
-        'erasure_ask(bigint,bytea,bytea,text,timestamptz,text,text,text)',
-        'erase_person(bigint,bytea,bytea,text,text[],bigint[],timestamptz,text,text[],integer[])',
-        'erase_records(bigint[],bytea[],bytea,text,bigint[],bigint[],bigint[],bigint[],bigint[],bigint[],timestamptz,text,text,text[],integer[])'
-    ]::regprocedure[] loop
-        execute format('revoke all on function %s from public', callable);
-    end loop;
-end
-$$;
+revoke all on function erasure_key_must_fit, refusals_hash, erase_rows, erasure_ask, erase_person, erase_records from public;
 grant execute on function erasure_ask, erase_person, erase_records to heedline_service;
 
 -- The gate sees them: `p_hmacs` are of `p_callees`, or null where nobody was erased.
