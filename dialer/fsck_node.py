@@ -85,7 +85,8 @@ def open_self_verification(settings: Settings, database: Database, by: str) -> J
     async def run() -> None:
         await verification.run_if_due()
 
-    return Job("self-verification", run, timedelta(hours=1))
+    # Not while the node starts: a restart is when others need the machine.
+    return Job("self-verification", run, timedelta(hours=1), after=timedelta(minutes=10))
 
 
 async def last_verification(database: Database) -> Verification | None:

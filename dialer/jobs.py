@@ -32,11 +32,13 @@ class Leader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job: run at the start and then every so often. What it raises is logged, and it comes again at its time."""
+    """One job: run `after` the start and then every so often. What it raises is logged, and it comes again at its
+    time."""
 
     name: str
     run: Callable[[], Awaitable[None]]
     every: timedelta
+    after: timedelta = timedelta(0)
 
 
 @contextlib.asynccontextmanager
@@ -49,7 +51,7 @@ async def run_jobs(leader: Leader, jobs: Sequence[Job]) -> AsyncIterator[None]:
             _Guard(leader, job).run,
             "interval",
             seconds=job.every.total_seconds(),
-            next_run_time=datetime.now(UTC),
+            next_run_time=datetime.now(UTC) + job.after,
             max_instances=1,
             coalesce=True,
             misfire_grace_time=None,

@@ -46,6 +46,7 @@ from dialer.ears import Ears, open_ears
 from dialer.errors import ConfigError
 from dialer.evidence_node import open_sealing
 from dialer.freshness import stale_lists
+from dialer.fsck_node import open_self_verification
 from dialer.gate import Gate
 from dialer.jobs import Job, run_jobs
 from dialer.loosenings import record_loosenings
@@ -57,7 +58,9 @@ from dialer.sealing import Sealer
 from dialer.switches import Switches, open_switches
 from dialer.web.api import Api, api_app, mount
 from dialer.web.health import health_app
+from dialer.web.log import mount_log
 from dialer.webhook_node import open_deliverer, prune_deliveries
+from dialer.witness_node import Witnessing, open_witnessing
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +84,7 @@ class _Parts:
     settings: Settings
     database: Database
     sealer: Sealer
+    witnessing: Witnessing
     registers: Registers
     recorder: Recorder
     gate: Gate
@@ -108,10 +112,13 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         keyed = KeyedRefusals(recorder, calls, refusals.conduct, clock, lambda: _countries(registers))
         switches = await enter(open_switches(settings, database, refusals.conduct, keyed, ears))
         deliverer = await enter(open_deliverer(settings, database))
-        await enter(run_jobs(PostgresLeader(database.dsn), _jobs(packs, database)))
+        witnessing = await enter(open_witnessing(settings, database))
+        await enter(run_jobs(PostgresLeader(database.dsn), _jobs(settings, packs, database)))
         agi = await _listen(settings, gate, keyed, ears)
         stack.push_async_callback(agi.close)
-        parts = _Parts(settings, database, sealer, registers, recorder, gate, ears, switches, deliverer, agi)
+        parts = _Parts(
+            settings, database, sealer, witnessing, registers, recorder, gate, ears, switches, deliverer, agi
+        )
         port = await _serve_http(parts, packs, stack)
         stack.enter_context(_announced(settings, agi.port, port))
         yield Service(gate, agi, switches.amis, port)
@@ -140,7 +147,7 @@ async def _listen(settings: Settings, gate: Gate, keyed: KeyedRefusals, ears: Ea
         ) from error
 
 
-def _jobs(packs: PackSet, database: Database) -> list[Job]:
+def _jobs(settings: Settings, packs: PackSet, database: Database) -> list[Job]:
     alarms = PostgresAttemptStore(database.pool)
 
     async def freshness() -> None:
@@ -152,7 +159,11 @@ def _jobs(packs: PackSet, database: Database) -> list[Job]:
     async def prune() -> None:
         await prune_deliveries(database)
 
-    return [Job("list freshness", freshness, timedelta(hours=12)), Job("old deliveries", prune, timedelta(hours=24))]
+    return [
+        Job("list freshness", freshness, timedelta(hours=12)),
+        Job("old deliveries", prune, timedelta(hours=24)),
+        open_self_verification(settings, database, _BY),
+    ]
 
 
 async def _serve_http(parts: _Parts, packs: PackSet, stack: contextlib.AsyncExitStack) -> int:
@@ -163,6 +174,7 @@ async def _serve_http(parts: _Parts, packs: PackSet, stack: contextlib.AsyncExit
 
     app = health_app(status)
     mount(app, api_app(_api(parts, packs)))
+    mount_log(app, parts.witnessing.publication())
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
@@ -197,7 +209,7 @@ async def _status(parts: _Parts, packs: PackSet) -> dict[str, Any]:
         "agi": asdict(parts.agi.stats),
         "recorder": asdict(parts.recorder.stats),
         "speech": parts.ears.status(),
-        "evidence": parts.sealer.status(),
+        "evidence": parts.sealer.status() | (await parts.witnessing.status() if reachable else {}),
         "webhooks": asdict(await parts.deliverer.status() if reachable else parts.deliverer.stats),
         **parts.switches.status(),
         "packs": {pack.id: pack.version for pack in packs.packs},
