@@ -7,6 +7,7 @@ from dialer.commands.evidence_export import export
 from dialer.commands.evidence_fsck import fsck
 from dialer.commands.evidence_log import accept_restore, key, rotate_key, status
 from dialer.commands.evidence_verify import verify
+from dialer.commands.evidence_witness import witness_key, witnesses
 from dialer.commands.terminal import group
 
 app = group("Evidence: the log that anyone can check; bundles, proofs, erasure.")
@@ -18,3 +19,5 @@ app.command("status")(status)
 app.command("key")(key)
 app.command("rotate-key")(rotate_key)
 app.command("accept-restore")(accept_restore)
+app.command("witness-key")(witness_key)
+app.command("witnesses")(witnesses)
