@@ -118,6 +118,7 @@ create table cosignatures (
     at timestamptz not null,
     primary key (size, witness)
 );
+create index cosignatures_witness on cosignatures (witness, size);
 create table timestamps (
     size bigint not null references checkpoints,
     authority text not null,
