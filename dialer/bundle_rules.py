@@ -87,6 +87,10 @@ _BUILT_IN: dict[str, tuple[str, str]] = {
         "系统时钟落后于最近一次裁决时不允许呼叫。",
     ),
     "core.emergency": ("Emergency numbers are never blocked.", "紧急号码永不拦截。"),
+    "core.erasure_key": (
+        "Nothing is allowed while it cannot be told whether an erased person had refused.",
+        "无法查证已删除者是否曾拒绝时不允许呼叫。",
+    ),
     "core.error": ("What cannot be judged is refused.", "无法判定的一律拒绝。"),
     "core.fail_closed": ("Whatever is not an ALLOW is a refusal.", "凡未获明确允许的一律拒绝。"),
     "core.list": ("A list that governs the number must be there.", "适用于该号码的名单必须存在。"),
@@ -109,8 +113,9 @@ _BUILT_IN: dict[str, tuple[str, str]] = {
 
 
 def rules_of(matter: Matter, packs: PackSet) -> Rules:
-    """The rules that a matter cites, and those of its packs that decide on calls."""
+    """The rules that a matter cites, and those of its packs that decide on calls of sellers in its industries."""
     cited, versions = _cited(matter)
+    industries = {seller.industry for seller in matter.sellers}
     files = {pack.id: pack for pack in packs.packs}
     found: dict[str, RuleText] = {}
     for id in sorted(cited):
@@ -118,7 +123,8 @@ def rules_of(matter: Matter, packs: PackSet) -> Rules:
     for pack_id in sorted({pack for version in versions for pack, _ in _parts(version)}):
         pack = files.get(pack_id)
         for rule in pack.rules if pack else ():
-            if rule.kind in _DECIDE and rule.id not in found and pack is not None:
+            concerns = not rule.industries or industries & set(rule.industries)
+            if rule.kind in _DECIDE and rule.id not in found and concerns and pack is not None:
                 found[rule.id] = _of(rule, pack, cited=False)
     return Rules(tuple(found.values()), tuple(_version(each, files, packs) for each in sorted(versions)))
 

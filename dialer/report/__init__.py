@@ -11,7 +11,7 @@ from dialer.report.document import report_of, stretch_report
 from dialer.report.drawing import svg
 from dialer.report.html import page
 from dialer.report.model import Report
-from dialer.report.pdf import pdf
+from dialer.report.pdf import pdf_of
 from dialer.report.timeline import timeline
 
 __all__ = ["render", "render_stretch"]
@@ -36,7 +36,7 @@ def _files(reports: Iterable[Report]) -> Rendering:
     left_out: list[tuple[str, str]] = []
     for report in reports:
         files[f"report.{report.language}.html"] = page(report)
-        made = pdf(report)
+        made = pdf_of(report)
         if made is None:
             left_out.append((f"report.{report.language}.pdf", _NO_FONT))
         else:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from fpdf import FPDF
-from fpdf.enums import TableBordersLayout, TextMode, XPos, YPos
+from fpdf.enums import TableBordersLayout, TextMode, WrapMode, XPos, YPos
 from fpdf.fonts import FontFace
 
+from dialer.report.breaking import broken
 from dialer.report.drawing import Circle, Drawing, Line, Polygon, Shape, Text
 from dialer.report.fonts import characters, chinese_font
 from dialer.report.model import Block, Code, Figure, Heading, Items, Pairs, Para, Report, Table
@@ -21,10 +22,11 @@ logging.getLogger("fontTools").setLevel(logging.ERROR)
 
 _MARGIN, _TOP, _BOTTOM = 18.0, 22.0, 20.0
 _INK, _GREY, _PALE, _WARN = (29, 39, 51), (93, 105, 117), (213, 219, 225), (179, 38, 30)
-_CORE = "helvetica"
+# The font that every reader of PDF has, for English alone.
+_CORE, _CORE_CODE = "helvetica", "windows-1252"
 
 
-def pdf(report: Report) -> bytes | None:
+def pdf_of(report: Report) -> bytes | None:
     """The PDF; None when the report needs a font that is not there."""
     font = chinese_font()
     if font is None and report.language == "zh":
@@ -51,7 +53,9 @@ class _Page(FPDF):
         self.set_margins(_MARGIN, _TOP, _MARGIN)
         self.c_margin = 0
         self.set_auto_page_break(True, _BOTTOM)
+        self._widths: dict[float, dict[str, float]] = {}
         self._family = _CORE
+        self.core_fonts_encoding = _CORE_CODE
         if font is not None:
             self._family = "report"
             self.add_font(self._family, "", str(font))
@@ -61,22 +65,18 @@ class _Page(FPDF):
     def header(self) -> None:
         """The running head."""
         if self.page_no() > 1:
-            self._running(10, self._report.running, "")
+            self._running(10, self._safe(self._report.running))
 
     def footer(self) -> None:
         """The page number."""
-        number = f"{self.page_no()} / {{nb}}"
-        self._running(self.h - 13, "Heedline", number)
+        self._running(self.h - 13, f"{self.page_no()} / {{nb}}")
 
-    def _running(self, y: float, left: str, right: str) -> None:
+    def _running(self, y: float, words: str) -> None:
         self.set_font(self._family, "", 8)
         self.set_text_color(*_GREY)
         self.set_xy(_MARGIN, y)
-        self.cell(self.epw * 0.8, 4, self._safe(left))
-        if right:
-            self.set_x(self.w - _MARGIN - 30)
-            self.cell(30, 4, right, align="R")
-        self.set_xy(_MARGIN, max(self.t_margin, self.get_y() if y > self.h / 2 else self.t_margin))
+        self.cell(self.epw, 4, words)
+        self.set_xy(_MARGIN, self.t_margin)
         self._plain()
 
     def cover(self) -> None:
@@ -163,16 +163,11 @@ class _Page(FPDF):
         self.set_font(self._family, "", size)
         self.set_text_color(*colour)
         self.set_x(x)
+        wide = (width or self.epw) - 0.1
+        lines = broken(self._safe(text), wide, self._measure)
         with self._weight(bold, size, colour):
             self.multi_cell(
-                width,
-                leading,
-                self._safe(text),
-                align="L",
-                fill=fill,
-                new_x=XPos.LMARGIN,
-                new_y=YPos.NEXT,
-                wrapmode=self._wrap(),
+                width, leading, lines, align="L", fill=fill, new_x=XPos.LMARGIN, new_y=YPos.NEXT, wrapmode=WrapMode.CHAR
             )
         self._plain()
 
@@ -186,38 +181,45 @@ class _Page(FPDF):
             draw_color=colour,
         )
 
-    def _wrap(self) -> Any:
-        """Chinese has no spaces to break a line at."""
-        return "CHAR" if self._report.language == "zh" else "WORD"
-
     def _plain(self) -> None:
         self.set_font(self._family, "", 9.5)
         self.set_text_color(*_INK)
         self.set_draw_color(*_PALE)
         self.set_fill_color(255)
 
-    def _table(self, columns: Any, rows: Any, *, head: bool) -> None:
+    def _table(self, columns: Sequence[tuple[str, int]], rows: Iterable[Sequence[str]], *, head: bool) -> None:
         self._plain()
         self.set_font(self._family, "", 8 if head else 9)
-        headings = FontFace(color=_GREY, fill_color=(244, 246, 248))
+        padding = (1.1, 1.4, 1.1, 0.8) if head else (0.4, 1.0, 0.4, 0.0)
+        total = sum(width for _, width in columns)
+        room = [self.epw * width / total - padding[1] - padding[3] - 0.2 for _, width in columns]
         with self.table(
             col_widths=tuple(width for _, width in columns),
             borders_layout=TableBordersLayout.HORIZONTAL_LINES if head else TableBordersLayout.NONE,
             first_row_as_headings=head,
-            headings_style=headings,
+            headings_style=FontFace(color=_GREY, fill_color=(244, 246, 248)),
             line_height=4.1 if head else 4.8,
-            padding=(1.1, 1.4, 1.1, 0.8) if head else (0.4, 1, 0.4, 0),
+            padding=padding,
             text_align="LEFT",
             v_align="TOP",
-            wrapmode=self._wrap(),
+            wrapmode=WrapMode.CHAR,
             width=self.epw,
         ) as table:
-            if head:
-                table.row([self._safe(title) for title, _ in columns])
-            for row in rows:
-                table.row([self._safe(cell, lines=True) for cell in row])
+            for row in [[title for title, _ in columns], *rows] if head else rows:
+                table.row([self._cell(cell, wide) for cell, wide in zip(row, room, strict=True)])
         self.ln(2.5)
         self._plain()
+
+    def _measure(self, text: str) -> float:
+        """The width of words in millimetres; the font sets no two characters closer than others."""
+        known = self._widths.setdefault(self.font_size_pt, {})
+        for character in text:
+            if character not in known:
+                known[character] = self.get_string_width(character)
+        return sum(known[character] for character in text)
+
+    def _cell(self, cell: str, wide: float) -> str:
+        return broken(self._safe(cell, lines=True), wide, self._measure)
 
     def _figure(self, drawing: Drawing) -> None:
         scale = self.epw / drawing.width
@@ -269,7 +271,7 @@ class _Page(FPDF):
 
     def _has(self, character: str) -> bool:
         if self._known is None:
-            return character in "–—‘’“”•" or 0x20 <= ord(character) < 0x7F or 0xA0 <= ord(character) < 0x100
+            return character.isprintable() and character.encode(_CORE_CODE, "ignore") != b""
         return ord(character) in self._known
 
 

@@ -147,8 +147,8 @@ def rules_section(dossier: Dossier, words: Words) -> Section | None:
     if not rules.texts:
         return None
     columns = [
-        (say("Rule", "规则"), 20),
-        (say("What it says", "内容"), 38),
+        (say("Rule", "规则"), 23),
+        (say("What it says", "内容"), 35),
         (say("Source", "来源"), 28),
         (say("In force", "施行日期"), 14),
     ]

@@ -231,8 +231,11 @@ def _crossed(x: float, y: float, r: float) -> list[Shape]:
 
 
 def _triangle(x: float, y: float, r: float) -> list[Shape]:
-    wide = r * 1.25
-    return [Polygon(((x, y - r * 1.2), (x + wide, y + r), (x - wide, y + r)), "#ffffff", AMBER)]
+    if r < 5:
+        return [Polygon(((x, y - r * 1.2), (x + r * 1.25, y + r), (x - r * 1.25, y + r)), "#ffffff", AMBER)]
+    side, wide = r * 0.62, r * 1.2
+    corners = ((x - side, y - r), (x + side, y - r), (x + wide, y), (x + side, y + r), (x - side, y + r), (x - wide, y))
+    return [Polygon(corners, "#ffffff", AMBER)]
 
 
 def _handset(x: float, y: float, r: float) -> list[Shape]:
