@@ -107,15 +107,15 @@ class LastSigned:
             raise FileError(f"`{self.file}` cannot be written: {why}", "nothing is sealed until it can be") from error
 
 
-def ranges(entries: Sequence[int]) -> tuple[tuple[int, int], ...]:
-    """Ascending ids as first and last ids of stretches without a gap."""
-    found: list[list[int]] = []
+def add_ranges(ranges: list[tuple[int, int]], entries: Sequence[int]) -> None:
+    """Put ascending ids to those that are there, as first and last ids of stretches without a gap."""
+    first, last = ranges.pop() if ranges else (entries[0], entries[0] - 1)
     for entry in entries:
-        if found and entry == found[-1][1] + 1:
-            found[-1][1] = entry
-        else:
-            found.append([entry, entry])
-    return tuple((first, last) for first, last in found)
+        if entry != last + 1:
+            ranges.append((first, last))
+            first = entry
+        last = entry
+    ranges.append((first, last))
 
 
 def _signed(document: Any) -> Signed:

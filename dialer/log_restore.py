@@ -67,8 +67,8 @@ async def _restore(
     if state is not None:
         await examine(transaction, None)
     old = signed.key if signed else None
-    if old is None and state is not None:
-        old = current(state, known).verifier
+    if state is not None and (old is None or old.name == state.name):
+        old = current(state, known).verifier  # it may have been rotated since
     if old is not None and old.public not in [key.public for key in known]:
         await transaction.add_key(old.name, old.public, keys.clock(), keys.by, None)
     names = [name for name in (signed and signed.key.name, state and state.name) if name]

@@ -11,13 +11,13 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
 
 from dialer.errors import HeedlineError, LogFault
 from dialer.evidence.tiles import Growth, TileKey, Tiles
-from dialer.last_signed import Intended, LastSigned, Signed, ranges
+from dialer.last_signed import Intended, LastSigned, Signed, add_ranges
 from dialer.log_check import RESTORE, ROLLED_BACK, Sound, examine
 from dialer.log_keys import LogKeys, current, missing
 from dialer.ports import Clock
@@ -32,11 +32,11 @@ log = logging.getLogger(__name__)
 # Leaves that are hashed at a stretch: about a millisecond.
 _STRETCH = 200
 _ROWS, _TILES = 5_000, 64
-_BATCH, _LARGEST_BATCH = 10_000, 100_000
+_BATCH, _LARGEST_BATCH = 10_000, 50_000
 # Between looks at a log to which nothing is added here.
 _EXAMINE_S = 10.0
 # A node that holds no key says nothing while another seals.
-_PATIENCE_S = 30.0
+_PATIENCE = timedelta(seconds=30)
 _FSCK = "run `heedline evidence fsck`"
 
 
@@ -73,7 +73,7 @@ class Sealer:
         state = await self._store.state()
         if state is None:
             if (last := await asyncio.to_thread(self._last.read)) is not None:
-                await self._refuse(last)
+                await self._examine(last)
             await self._keys.ensure_log()
             state = await self._store.state()
         if state is None:
@@ -82,7 +82,25 @@ class Sealer:
         self.stats.here = self._keys.ring.private(self.stats.key) is not None
         return self.stats.here
 
-    async def _refuse(self, last: Signed) -> None:
+    async def look(self) -> None:
+        """Whether sealing could go on here; nothing is made or sealed. Raises as `ready` does, and when the key is not
+        here although something waits."""
+        last = await asyncio.to_thread(self._last.read)
+        state = await self._store.state()
+        if state is not None:
+            self.stats.key = current(state, await self._store.keys()).verifier
+            self.stats.here = self._keys.ring.private(self.stats.key) is not None
+            self._complain(await self._waits())
+        if state is not None or last is not None:
+            await self._examine(last)
+
+    def _complain(self, waits: bool) -> None:
+        """Raises `LogFault` when the key is not here, and nobody else seems to seal."""
+        key, oldest = self.stats.key, self.stats.oldest
+        if waits and key and oldest and not self.stats.here and self._clock() - oldest > _PATIENCE:
+            raise missing(self._keys.ring, key)
+
+    async def _examine(self, last: Signed | None) -> None:
         async with self._store.transaction() as transaction:
             await examine(transaction, last)
 
@@ -120,11 +138,11 @@ class Sealer:
                 raise _lost(sound.again)
             return taken
         taken = await transaction.take(self._batch, present=self._some_are_gone)
-        gone = [waiting.entry for waiting in taken if waiting.at is None]
-        if gone:
+        gone = next((waiting.entry for waiting in taken if waiting.at is None), None)
+        if gone is not None:
             self._some_are_gone = True  # the next step leaves them where they are
             raise LogFault(
-                f"entry {gone[0]} waits to be sealed and is gone: it was deleted behind Heedline's back",
+                f"entry {gone} waits to be sealed and is gone: it was deleted behind Heedline's back",
                 "run `heedline evidence fsck`, and restore a backup that has it",
                 "log_entry_lost",
             )
@@ -133,14 +151,19 @@ class Sealer:
     async def _publish(self, transaction: LogTransaction, sound: Sound, taken: Sequence[Waiting]) -> Note:
         before = sound.checkpoint
         growth = Growth(before.size, sound.tiles)
+        entries: list[int] = []
+        ranges: list[tuple[int, int]] = []
         for first in range(0, len(taken), _STRETCH):
-            growth.extend([leaf_hash(leaf_data(*waiting)) for waiting in taken[first : first + _STRETCH]])
+            stretch = taken[first : first + _STRETCH]
+            growth.extend([leaf_hash(leaf_data(*waiting)) for waiting in stretch])
+            ids = [waiting.entry for waiting in stretch]
+            entries += ids
+            add_ranges(ranges, ids)
             await asyncio.sleep(0)
         after = Checkpoint(sound.state.name, growth.size, growth.finish())
         _check_growth(before, after, {**sound.tiles, **growth.changed})
-        entries = [waiting.entry for waiting in taken]
         if sound.again is None:
-            intended = Intended(before.size, after, ranges(entries))
+            intended = Intended(before.size, after, tuple(ranges))
             await asyncio.to_thread(self._last.write, replace(_committed(sound), intended=intended))
         elif after != sound.again.checkpoint:
             raise _lost(sound.again)
@@ -192,10 +215,7 @@ class Sealer:
         async with self._told():
             if await self.ready():
                 return True
-            await self._waits()
-            oldest = self.stats.oldest
-            if self.stats.key and oldest and (self._clock() - oldest).total_seconds() > _PATIENCE_S:
-                raise missing(self._keys.ring, self.stats.key)
+            self._complain(await self._waits())
             self.stats.problem = ""
             return False
 
