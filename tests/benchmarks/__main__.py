@@ -1,5 +1,5 @@
 """`make bench`: the gate beside a floor, on a database of 10^5 to 10^6 rows (or more: `--rows`): rates and waits; then
-how long a ringing call rings on after its callee's refusal (`--only cancel` for that alone).
+the evidence (`--only evidence`), and how long a ringing call rings on after its callee's refusal (`--only cancel`).
 
 Both sides run in one session and in turn, each a process of its own on the machine's cores; medians of the rounds.
 """
@@ -8,54 +8,23 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
-import json
 import os
 import platform
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-
-import asyncpg
 
 from db.embedded import EmbeddedServer, ensure_database
 from db.migrate import migrate
 from tests.benchmarks import cancel
+from tests.benchmarks.evidence import __main__ as evidence
 from tests.benchmarks.scrub import compare
 from tests.benchmarks.seed import seed
+from tests.benchmarks.sides import PORT, ask, forget_attempts, serving
 from tests.benchmarks.switch import Run, Switch
 
-_PORT = 45_801
 _SIDES = ("floor", "bare", "gate", "single")
-
-
-@contextlib.contextmanager
-def _side(name: str, dsn: str) -> Iterator[None]:
-    command = [sys.executable, "-m", "tests.benchmarks.server", name, str(_PORT), "--dsn", dsn]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        if process.stdout is None or process.stdin is None or not process.stdout.readline():
-            raise SystemExit(f"the side `{name}` did not start")
-        try:
-            yield
-        finally:
-            process.stdin.close()
-            process.wait(20)
-
-
-def _load(in_flight: int, seconds: float, rows: int) -> dict[str, float]:
-    command = [
-        sys.executable, "-m", "tests.benchmarks.agi_load", "127.0.0.1", str(_PORT), "outbound",
-        "--in-flight", str(in_flight), "--seconds", str(seconds), "--numbers", str(rows),
-        "--seed", str(time.time_ns()),
-    ]  # fmt: skip
-    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=seconds + 60)
-    figures: dict[str, float] = json.loads(done.stdout)
-    return figures
 
 
 def _measure(options: argparse.Namespace, dsn: str, rows: int) -> None:
@@ -66,9 +35,9 @@ def _measure(options: argparse.Namespace, dsn: str, rows: int) -> None:
         waits: dict[str, list[float]] = {side: [] for side in sides}
         for _ in range(options.rounds):
             for side in sides:
-                asyncio.run(_forget_attempts(dsn))
-                with _side(side, dsn):
-                    figures = _load(in_flight, options.seconds, rows)
+                asyncio.run(forget_attempts(dsn))
+                with serving(side, dsn):
+                    figures = ask(in_flight, options.seconds, rows)
                 rates[side].append(figures["per_second"])
                 waits[side].append(figures["p50_ms"])
         rate = {side: statistics.median(values) for side, values in rates.items()}
@@ -83,27 +52,18 @@ def _measure(options: argparse.Namespace, dsn: str, rows: int) -> None:
         )
 
 
-async def _forget_attempts(dsn: str) -> None:
-    """So that the callees of one round do not meet their caps in the next."""
-    connection = await asyncpg.connect(dsn)
-    try:
-        await connection.execute("truncate attempts")
-    finally:
-        await connection.close()
-
-
 async def _through_a_switch(options: argparse.Namespace, dsn: str, folder: Path, rows: int) -> None:
     print(
         f"\nCalls through a real Asterisk, {options.calls} offered a second for 10 s; SIPp on the same cores; medians "
         f"of {options.rounds} alternating rounds.\n\n| side | calls a second | failed |\n|---|---|---|"
     )
-    switch = Switch(_home(), folder, _PORT)
+    switch = Switch(_home(), folder, PORT)
     runs: dict[str, list[Run]] = {"bare": [], "gate": []}
     async with switch.instance:
         for _ in range(options.rounds):
             for side, made in runs.items():
-                await _forget_attempts(dsn)
-                with _side(side, dsn):
+                await forget_attempts(dsn)
+                with serving(side, dsn):
                     made.append(await switch.call(options.calls, 10, rows))
     rate = {side: statistics.median(run.per_second for run in made) for side, made in runs.items()}
     for side, made in runs.items():
@@ -142,12 +102,16 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0, help="of load, a side and round")
     parser.add_argument("--calls", type=int, default=300, help="offered a second to the switch")
     parser.add_argument("--cancels", type=int, default=400, help="ringing calls that are refused, a row")
-    parser.add_argument("--only", choices=["cancel"], help="this section alone")
+    parser.add_argument("--only", choices=["cancel", "evidence"], help="this section alone")
     options = parser.parse_args()
     if options.only is None:
         _gate(options)
-    with tempfile.TemporaryDirectory(prefix="heedline-bench-") as name:
-        asyncio.run(cancel.measure(Path(name), _home(), options.cancels))
+    if options.only in (None, "evidence"):
+        with tempfile.TemporaryDirectory(prefix="heedline-bench-") as name:
+            evidence.measure(Path(name), evidence.PARTS, evidence.Extent(rounds=options.rounds))
+    if options.only in (None, "cancel"):
+        with tempfile.TemporaryDirectory(prefix="heedline-bench-") as name:
+            asyncio.run(cancel.measure(Path(name), _home(), options.cancels))
 
 
 def _gate(options: argparse.Namespace) -> None:

@@ -1,4 +1,6 @@
-"""The sides of the benchmark, each a process: `floor` (bare panoramisk), `bare` (ours, no gate), `gate`, `single`."""
+"""The sides of the benchmark, each a process: `floor` (bare panoramisk), `bare` (ours, no gate), `gate`, `single`, and
+`sealing`: the gate, with what it writes sealed meanwhile on the same event loop, as in a service.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +17,9 @@ from agi.outbound import outbound
 from agi.server import AgiCall, Limits, serve
 from db.gate_store import PostgresGateStore
 from db.pool import open_pool
+from dialer.app import open_database
+from dialer.config import load
+from dialer.evidence_node import open_sealing
 from dialer.gate import Gate
 from dialer.policy.pack import load_packs
 
@@ -62,12 +67,20 @@ async def _gate(port: int, dsn: str, max_batch: int, workers: int) -> AsyncItera
     await pool.close()
 
 
+@asynccontextmanager
+async def _sealing(port: int, dsn: str, home: str) -> AsyncIterator[None]:
+    settings = load({"HEEDLINE_HOME": home, "HEEDLINE_DATABASE_URL": dsn})
+    async with open_database(settings) as database, open_sealing(settings, database), _gate(port, dsn, 256, 4):
+        yield
+
+
 async def _run(options: argparse.Namespace) -> None:
     sides = {
         "floor": lambda: _floor(options.port),
         "bare": lambda: _bare(options.port),
         "gate": lambda: _gate(options.port, options.dsn, 256, 4),
         "single": lambda: _gate(options.port, options.dsn, 1, 8),
+        "sealing": lambda: _sealing(options.port, options.dsn, options.home),
     }
     async with sides[options.side]():
         print("ready", flush=True)
@@ -77,9 +90,10 @@ async def _run(options: argparse.Namespace) -> None:
 def main() -> None:
     """Serve until standard input ends."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("side", choices=["floor", "bare", "gate", "single"])
+    parser.add_argument("side", choices=["floor", "bare", "gate", "single", "sealing"])
     parser.add_argument("port", type=int)
     parser.add_argument("--dsn", default="")
+    parser.add_argument("--home", default="", help="of the node that seals")
     options = parser.parse_args()
     with suppress(EOFError):
         uvloop.run(_run(options))

@@ -7,7 +7,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,22 +31,22 @@ class Published:
         return next(at for at, size in self.sizes if size > index)
 
 
-async def backlog(dsn: str, keys: Path, said: list[str], count: int) -> None:
+async def backlog(home: Path, dsn: str, said: list[str], count: int) -> None:
     """A backlog, sealed by one process beside its database."""
     await fill(dsn, said, count)
-    async with open_sealer(dsn, keys) as sealer:
+    async with open_sealer(home, dsn) as sealer:
         begun = time.perf_counter()
         sealed = await sealer.seal()
         spent = time.perf_counter() - begun
     print(f"| backlog of {sealed:,} | {sealed / spent:,.0f} | | | | {load()} |", flush=True)
 
 
-async def beside_a_writer(dsn: str, keys: Path, said: list[str], rates: list[int], seconds: float) -> None:
+async def beside_a_writer(home: Path, dsn: str, said: list[str], rates: Sequence[int], seconds: float) -> None:
     """Rates that rise until sealing lags by a second, or the database cannot follow the writer."""
-    file = keys.parent / "payloads.json"
+    file = home / "payloads.json"
     file.write_text(json.dumps(said), "utf-8")
     for rate in rates:
-        async with open_sealer(dsn, keys) as sealer:
+        async with open_sealer(home, dsn) as sealer:
             await sealer.seal()
             async with _sealing(sealer) as published:
                 written, commits = await _written(dsn, rate, seconds, file)

@@ -11,17 +11,16 @@ from pathlib import Path
 
 import asyncpg
 
-from db.attempt_store import PostgresAttemptStore
 from db.embedded import EmbeddedServer, ensure_database
 from db.gate_store import PostgresGateStore
-from db.log_store import PostgresLogStore
 from db.migrate import migrate
 from db.pool import open_pool
 from db.sql import queries
+from dialer import evidence_node
+from dialer.config import Settings
+from dialer.config import load as load_settings
 from dialer.evidence.entries import decision_payload
 from dialer.gate import Gate
-from dialer.last_signed import LastSigned
-from dialer.log_keys import KeyRing, LogKeys
 from dialer.policy.facts import CallRequest
 from dialer.policy.pack import load_packs
 from dialer.sealing import Sealer
@@ -61,14 +60,17 @@ async def database(server: EmbeddedServer, name: str, rows: int) -> str:
     return dsn
 
 
+def settings(home: Path, dsn: str) -> Settings:
+    """A node's, whose keys are in a folder of `home`."""
+    return load_settings({"HEEDLINE_HOME": str(home), "HEEDLINE_DATABASE_URL": dsn})
+
+
 @contextlib.asynccontextmanager
-async def open_sealer(dsn: str, keys: Path) -> AsyncIterator[Sealer]:
-    """A sealer of the database's log, which is made if there is none, with its key in the folder `keys`."""
+async def open_sealer(home: Path, dsn: str) -> AsyncIterator[Sealer]:
+    """A sealer of the database's log, which is made if there is none, with its key in `home`."""
     pool = await open_pool(dsn, max_size=3)
     try:
-        store = PostgresLogStore(pool)
-        made = LogKeys(store, KeyRing(keys), now, "benchmark")
-        sealer = Sealer(store, made, LastSigned(keys), PostgresAttemptStore(pool), now)
+        sealer = evidence_node.open_sealer(settings(home, dsn), pool)
         if not await sealer.ready():
             raise SystemExit("the log's key is not here")
         yield sealer
