@@ -162,7 +162,7 @@ def _verify(text: str, signature: Signature, key: VerifierKey) -> datetime | Non
     if key.algorithm == COSIGNATURE:
         seconds, signed = int.from_bytes(signed[:8], "big"), signed[8:]
         message = f"cosignature/v1\ntime {seconds}\n".encode() + message
-        if seconds > 253_402_300_799:
+        if not 0 < seconds <= 253_402_300_799:
             raise NoteFault(
                 f"the cosignature of `{shown(key.id)}` is of no possible time",
                 f"`{shown(key.id)}` 的联署时间不可能存在",
