@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -44,6 +45,13 @@ async def _make_template(server: EmbeddedServer) -> None:
 @pytest.fixture
 def dsn(server: EmbeddedServer) -> Iterator[str]:
     """A fresh, migrated database."""
+    with fresh_database(server) as dsn:
+        yield dsn
+
+
+@contextmanager
+def fresh_database(server: EmbeddedServer) -> Iterator[str]:
+    """A migrated database, for as long as the context lasts; its DSN."""
     name = f"heedline_test_{next(_numbers)}"
     asyncio.run(_maintain(server, f'create database "{name}" template "{_TEMPLATE}"'))
     yield database_dsn(server.maintenance_dsn, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import sha256
 
 import pytest
@@ -13,6 +14,7 @@ from dialer.verifier.tree import (
     EMPTY_ROOT,
     HASH_SIZE,
     ProofFault,
+    Subtree,
     consistency_path,
     inclusion_path,
     leaf_hash,
@@ -70,11 +72,12 @@ def test_a_log_grown_by_any_steps_has_the_tiles_of_one_grown_at_once(steps: list
 def test_proofs_from_tiles_are_the_definition_s(size: int, data: st.DataObject) -> None:
     """Inclusion, consistency and stretches at any size up to the present one, from the tiles that `needed` names."""
     old = data.draw(st.integers(0, size))
-    for prove in [
+    proofs: list[Callable[[Subtree], list[bytes]]] = [
         lambda subtree: consistency_path(old, size, subtree),
         *([lambda subtree: inclusion_path(old, size, subtree)] if old < size else []),
         *([lambda subtree: range_path(old, size, size, subtree)] if old < size else []),
-    ]:
+    ]
+    for prove in proofs:
         tiles = Tiles({key: WHOLE[key] for key in needed(prove)})
         assert prove(tiles.subtree) == prove(by_definition)
 

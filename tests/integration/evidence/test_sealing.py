@@ -1,74 +1,44 @@
-"""Sealing on a real PostgreSQL: the order of commits, exactly once, one log, checkpoints that verify."""
+"""Sealing on a real PostgreSQL: the order of commits, exactly once, checkpoints that verify, keys that change, crashes.
+
+The tests share one log, and each leaves it whole.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+import base64
+import json
+from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 
 import asyncpg
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from db.log_store import PostgresLogStore
+from db.embedded import EmbeddedServer
 from dialer.app import Database
-from dialer.config import Settings
-from dialer.evidence_node import open_proofs, open_sealer, open_sealing, seal
-from dialer.verifier.leaf import leaf_data
-from dialer.verifier.note import verify
-from dialer.verifier.tree import check_consistency, leaf_hash, root_by_inclusion, root_of
-
-AT = datetime(2026, 11, 24, 9, 30, 15, 250_000, tzinfo=UTC)
-WRITE = "select evidence_write($1, 'test.entry'::text, null::bigint, null::bigint, $2::text)"
-MANY = """select evidence_write($1, array_fill('test.entry'::text, array[$2::integer]), array[]::bigint[], '{}',
-                                array_fill('{}'::text, array[$2::integer]))"""
-LEAVES = """select e.id, e.at, e.kind, e.subject, e.commitment from leaves l join evidence e on e.id = l.entry
-            order by l.index"""
+from dialer.config import Settings, load
+from dialer.errors import HeedlineError, LogFault
+from dialer.evidence_node import open_log_keys, open_proofs, open_sealer, open_sealing, seal
+from dialer.log_keys import rotation_text
+from dialer.verifier.note import NoteFault, read_key, verify
+from dialer.verifier.tree import check_consistency
+from tests.integration.conftest import fresh_database
+from tests.log_world import AT, MANY, Crashing, Lending, check_whole, intention, order, write
 
 
-async def write(connection: asyncpg.Connection | asyncpg.Pool, payload: str = "{}") -> int:
-    """One entry; its id."""
-    return int(await connection.fetchval(WRITE, AT, payload))
+@pytest.fixture(scope="module")
+def dsn(server: EmbeddedServer) -> Iterator[str]:
+    """One database for all tests here."""
+    with fresh_database(server) as dsn:
+        yield dsn
 
 
-async def order(owner: asyncpg.Connection) -> list[int]:
-    """Entries by the order of their leaves, of which no index is missing."""
-    rows = await owner.fetch("select index, entry from leaves order by index")
-    assert [row["index"] for row in rows] == list(range(len(rows)))
-    return [row["entry"] for row in rows]
-
-
-async def check_whole(database: Database, owner: asyncpg.Connection) -> int:
-    """Everything committed is sealed once, and the newest checkpoint, signed by the log's key, is the root over it all,
-    computed from the entries alone; the log's size."""
-    assert sorted(await order(owner)) == [row["id"] for row in await owner.fetch("select id from evidence order by id")]
-    assert await owner.fetchval("select count(*) from unsealed") == 0
-    leaves = [leaf_hash(leaf_data(*row)) for row in await owner.fetch(LEAVES)]
-    proofs = open_proofs(database)
-    published = await proofs.latest()
-    assert published is not None
-    assert (published.checkpoint.size, published.checkpoint.root) == (len(leaves), root_of(leaves))
-    verify(published.note, (await proofs.keys())[-1])
-    size = len(leaves)
-    for index, path in zip(some := [0, size // 2, size - 1], await proofs.inclusion(some, size), strict=True):
-        assert root_by_inclusion(index, size, leaves[index], path) == published.checkpoint.root
-    return size
-
-
-async def test_the_first_start_makes_a_log(settings: Settings, database: Database, owner: asyncpg.Connection) -> None:
-    """Entries from before are sealed too; the key is a file for its owner alone, and announced by the log."""
-    await write(database.pool)
-    assert await seal(settings, database) == 2
-    assert await check_whole(database, owner) == 2
-    (key,) = await open_proofs(database).keys()
-    (file,) = settings.keys_folder.glob("log-*.key")
-    assert file.name == f"log-{key.hash.hex()}.key"
-    assert file.stat().st_mode & 0o777 == 0o600
-    row = await owner.fetchrow(
-        "select kind, payload::jsonb ->> 'key' as key from evidence_entries order by id desc limit 1"
-    )
-    assert tuple(row) == ("log.key_added", str(key))
-    assert await seal(settings, database) == 0
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory, dsn: str) -> Settings:
+    """One home."""
+    home = tmp_path_factory.mktemp("home")
+    return load({"HEEDLINE_HOME": str(home), "HEEDLINE_DATABASE_URL": dsn})
 
 
 async def test_leaves_have_the_order_of_commits(
@@ -93,14 +63,16 @@ async def test_leaves_have_the_order_of_commits(
     finally:
         await late.close()
     assert first < second < third
-    assert (await order(owner))[1:] == [second, first, third]
+    assert (await order(owner))[-3:] == [second, first, third]
     await check_whole(database, owner)
 
 
 async def test_two_nodes_that_seal_at_once_seal_each_entry_once(
     settings: Settings, database: Database, owner: asyncpg.Connection, dsn: str
 ) -> None:
-    """Two sealers with the same key race over a queue while it is filled, from the log's making on."""
+    """Two sealers with the same key race over a queue while it is filled."""
+    await seal(settings, database)
+    before = len(await order(owner))
     one, other = (open_sealer(settings, database.pool) for _ in range(2))
     for sealer in (one, other):
         sealer._batch = 50
@@ -119,27 +91,15 @@ async def test_two_nodes_that_seal_at_once_seal_each_entry_once(
 
     sealed, _ = await asyncio.gather(race(), fill())
     sealed += await one.seal()
-    assert await check_whole(database, owner) == sealed == 321
-    assert await owner.fetchval("select count(*) from log_keys") == 1
-
-
-async def test_nodes_that_start_at_once_make_one_log(database: Database, settings: Settings, tmp_path: Path) -> None:
-    """Of two homes one makes the log and its key; the other knows that it does not hold it, and seals nothing."""
-    homes = [settings.model_copy(update={"home": tmp_path / name}) for name in ("a", "b")]
-    sealers = [open_sealer(home, database.pool) for home in homes]
-    ready = await asyncio.gather(*[sealer.ready() for sealer in sealers])
-    assert sorted(ready) == [False, True]
-    assert sorted(await asyncio.gather(*[seal(home, database) for home in homes])) == [0, 1]
-    state = await PostgresLogStore(database.pool).state()
-    assert state is not None
-    assert state.size == 1
+    assert await check_whole(database, owner) - before == sealed == 320
 
 
 async def test_a_running_service_covers_an_entry_by_itself(
     settings: Settings, database: Database, owner: asyncpg.Connection
 ) -> None:
     """Proofs of consistency lead from each checkpoint to the next; what is written last is sealed when it stops."""
-    async with open_sealing(settings, database) as sealing:
+    quick = settings.model_copy(update={"evidence": settings.evidence.model_copy(update={"seal_ms": 50})})
+    async with open_sealing(quick, database) as sealing:
         proofs = open_proofs(database)
         covered = [await proofs.sealed(await write(database.pool)) for _ in range(3)]
         assert sealing.status()["leads"] is True
@@ -154,5 +114,96 @@ async def test_a_running_service_covers_an_entry_by_itself(
 
 async def test_an_entry_that_nobody_seals_is_told_of(database: Database) -> None:
     """Waiting for a proof ends with the cure."""
-    with pytest.raises(Exception, match="is `heedline serve` running"):
+    with pytest.raises(HeedlineError, match="is `heedline serve` running"):
         await open_proofs(database).sealed(await write(database.pool), patience_s=0.01)
+
+
+async def test_a_rotated_key_is_linked_by_both(
+    settings: Settings, database: Database, owner: asyncpg.Connection
+) -> None:
+    """A sealer that runs goes on with the new key; both sign the checkpoint that first covers the rotation, and from
+    then on the new one alone. The entry's signatures verify."""
+    sealer = open_sealer(settings, database.pool)
+    assert await sealer.ready()
+    await sealer.seal()
+    old, new = await open_log_keys(settings, database, "test").rotate()
+    assert await sealer.seal() == 1
+    proofs = open_proofs(database)
+    first = await proofs.latest()
+    await write(database.pool)
+    await sealer.seal()
+    second = await proofs.latest()
+    assert first is not None
+    assert second is not None
+    verify(first.note, old)
+    verify(first.note, new)
+    verify(second.note, new)
+    with pytest.raises(NoteFault):
+        verify(second.note, old)
+    assert (await proofs.keys())[-2:] == [old, new]
+    told = json.loads(await owner.fetchval("select payload from evidence_entries where kind = 'log.key_rotated'"))
+    assert (told["old"], told["new"]) == (str(old), str(new))
+    check_signature(told["by_old"], read_key(told["old"]).public, rotation_text(old, new))
+    check_signature(told["by_new"], read_key(told["new"]).public, rotation_text(old, new))
+
+
+def check_signature(signature: str, public: bytes, text: bytes) -> None:
+    """Raises when it is wrong."""
+    Ed25519PublicKey.from_public_bytes(public).verify(base64.b64decode(signature), text)
+
+
+async def test_a_crash_between_two_steps_neither_blocks_nor_makes_a_second_tree(
+    settings: Settings, database: Database, owner: asyncpg.Connection
+) -> None:
+    """Wherever it breaks off, the next step makes exactly the tree that was to be signed, although more waits by then
+    (with a lower id); then the rest."""
+    await seal(settings, database)
+    for point in ("before", "after", "commit"):
+        sealer = open_sealer(settings, database.pool)
+        last = Crashing(settings.keys_folder, point)
+        sealer._last = last
+        async with owner.transaction():
+            await write(owner)
+            await write(database.pool)
+            with pytest.raises(KeyError):
+                await sealer.seal()
+        intended = intention(settings)
+        assert (intended is None) == (point == "before")
+        assert await seal(settings, database) == {"before": 2, "after": 2, "commit": 1}[point]
+        if intended is not None:
+            published = await open_proofs(database).at_least(intended.checkpoint.size)
+            assert published is not None
+            assert published.checkpoint == intended.checkpoint
+        await check_whole(database, owner)
+    assert intention(settings) is None
+
+
+CHANGES = {
+    "update tiles set hashes = sha256('x') || substr(hashes, 33) where level = 0": "the tiles lead to another root",
+    "delete from tiles": "the log's tiles are not whole",
+    "update log_state set size = 3": "the log says that it has 3 leaves, has {}",
+    "update checkpoints set root = sha256('x')": "its text says another thing than its row",
+    "update checkpoints set note = regexp_replace(note, '[0-9]+', '1')": "of {}, is wrong",
+    "delete from leaves": "the log says that it has {0} leaves, has 0, and its last checkpoint is of {0}",
+}
+
+
+async def test_a_log_that_was_changed_is_not_signed(
+    settings: Settings, database: Database, owner: asyncpg.Connection
+) -> None:
+    """Each kind of change to what the next tree grows from is found before anything is signed."""
+    await seal(settings, database)
+    size = len(await order(owner))
+    await write(database.pool)
+    for table in ("leaves", "checkpoints"):
+        await owner.execute(f"alter table {table} disable trigger append_only")
+    for change, problem in CHANGES.items():
+        transaction = owner.transaction()
+        await transaction.start()
+        await owner.execute(change)
+        with pytest.raises(LogFault, match=problem.format(size)):
+            await open_sealer(settings, Lending(owner)).step()
+        await transaction.rollback()
+    for table in ("leaves", "checkpoints"):
+        await owner.execute(f"alter table {table} enable trigger append_only")
+    assert await seal(settings, database) == 1
