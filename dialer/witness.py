@@ -160,7 +160,7 @@ class Witness:
         """The newest cosigned checkpoint of the log whose name has this SHA-256 (hexadecimal); None when there is none.
         Raises `FileError`."""
         for name in self._logs:
-            if _digest(name) == digest:
+            if log_digest(name) == digest:
                 note = await asyncio.to_thread(self._read, name)
                 return str(note) if note else None
         return None
@@ -224,7 +224,7 @@ class Witness:
         return Witnessed(name, read_checkpoint(note.text).size, verify(note, self._key.verifier), problem)
 
     def _file(self, name: str) -> Path:
-        return self._folder / f"{_digest(name)}.checkpoint"
+        return self._folder / f"{log_digest(name)}.checkpoint"
 
 
 def read_logs(keys: Sequence[str]) -> dict[str, tuple[VerifierKey, ...]]:
@@ -267,5 +267,6 @@ def _is_size(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= _DIGITS and (text == "0" or text[0] != "0")
 
 
-def _digest(name: str) -> str:
+def log_digest(name: str) -> str:
+    """By what a log is named in addresses and files: SHA-256 of its name, hexadecimal (C2SP tlog-witness)."""
     return hashlib.sha256(name.encode()).hexdigest()
