@@ -6,11 +6,12 @@ field's name, with both values unless they are about a person.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+import orjson
 
 from dialer.fsck.faults import FaultKind, Findings
 from dialer.hostile import printable
@@ -69,8 +70,8 @@ def check_records(record: Record, said: Sequence[Said], rows: Mapping[int, Field
 
 def _read(payload: str) -> Fields | None:
     try:
-        found = json.loads(payload)
-    except (ValueError, RecursionError):
+        found = orjson.loads(payload)
+    except ValueError:
         return None
     return found if isinstance(found, dict) else None
 
