@@ -19,6 +19,12 @@ def summary(dossier: Dossier, words: Words) -> list[Block]:
     """The whole matter in sentences."""
     matter, say = dossier.matter, words.say
     blocks: list[Block] = [Para(_overview(dossier, words))]
+    if any(entry.payload is None for entry in matter.entries):
+        told = say(
+            "Parts of this matter are erased: what is not told here may have been.",
+            "本案部分内容已被删除：此处没有的，不等于当时没有。",
+        )
+        blocks.append(Para(told, warns=True))
     blocks.append(Heading(say("Who consented, when and how", "谁、何时、以何种方式同意")))
     blocks += _several([_consent(each, dossier, words) for each in matter.consents], words) or [
         Para(say("No consent is on record.", "没有同意的记录。"))
