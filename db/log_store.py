@@ -33,7 +33,7 @@ class PostgresLogStore:
         fault: HeedlineError | None = None
         with _told():
             async with lent(self._pool) as connection:
-                transaction = connection.transaction()
+                transaction = connection.transaction(isolation="read_committed")
                 await transaction.start()
                 try:
                     yield _Transaction(connection)

@@ -33,8 +33,8 @@ log = logging.getLogger(__name__)
 _STRETCH = 200
 _ROWS, _TILES = 5_000, 64
 _BATCH, _LARGEST_BATCH = 10_000, 50_000
-# Between looks at a log to which nothing is added here.
-_EXAMINE_S = 10.0
+# Between looks at a log to which nothing is added: by whoever seals it, and by those who would in its place.
+_EXAMINE_S, _FOLLOW_S = 10.0, 1.0
 # A node that holds no key says nothing while another seals.
 _PATIENCE = timedelta(seconds=30)
 _FSCK = "run `heedline evidence fsck`"
@@ -80,6 +80,8 @@ class Sealer:
             return False
         self.stats.key = current(state, await self._store.keys()).verifier
         self.stats.here = self._keys.ring.private(self.stats.key) is not None
+        if self.stats.checkpoint_at is None:
+            await self._see_latest()
         return self.stats.here
 
     async def look(self) -> None:
@@ -90,15 +92,25 @@ class Sealer:
         if state is not None:
             self.stats.key = current(state, await self._store.keys()).verifier
             self.stats.here = self._keys.ring.private(self.stats.key) is not None
-            self._complain(await self._waits())
+            if not self.stats.here:
+                await self._complain()
         if state is not None or last is not None:
             await self._examine(last)
 
-    def _complain(self, waits: bool) -> None:
-        """Raises `LogFault` when the key is not here, and nobody else seems to seal."""
-        key, oldest = self.stats.key, self.stats.oldest
-        if waits and key and oldest and not self.stats.here and self._clock() - oldest > _PATIENCE:
+    async def _complain(self) -> None:
+        """Raises `LogFault` when another node should seal, and none does."""
+        await self._waits()
+        key, oldest, now = self.stats.key, self.stats.oldest, self._clock()
+        await self._see_latest()
+        if key is None or oldest is None or now - max(oldest, self.stats.checkpoint_at or oldest) < _PATIENCE:
+            return
+        if not self.stats.here:
             raise missing(self._keys.ring, key)
+        raise LogFault(
+            f"entries have waited since {oldest:%Y-%m-%d %H:%M:%S}Z, and another node that holds the key does not seal",
+            "see `heedline evidence status` and the log on that node; if it hangs, stop it",
+            "log_not_sealed",
+        )
 
     async def _examine(self, last: Signed | None) -> None:
         async with self._store.transaction() as transaction:
@@ -215,13 +227,13 @@ class Sealer:
         async with self._told():
             if await self.ready():
                 return True
-            self._complain(await self._waits())
+            await self._complain()
             self.stats.problem = ""
             return False
 
     async def follow(self) -> None:
         """While another node seals: see now and then that the log goes on, and keep how far. Raises as `seal` does."""
-        if monotonic() - self._examined < _EXAMINE_S:
+        if monotonic() - self._examined < _FOLLOW_S:
             return
         async with self._told():
             async with self._store.transaction() as transaction:
@@ -230,8 +242,13 @@ class Sealer:
                 self._examined = monotonic()
                 if sound.again is None and (signed := _committed(sound)) and signed != last:
                     await asyncio.to_thread(self._last.write, signed)
-            self.stats.size, self.stats.problem = sound.checkpoint.size, ""
-            await self._waits()
+            await self._complain()
+            self.stats.problem = ""
+
+    async def _see_latest(self) -> None:
+        latest = await self._store.latest()
+        if latest is not None:
+            self.stats.size, self.stats.checkpoint_at = latest.size, latest.at
 
     async def _waits(self) -> bool:
         """Whether anything waits; what does is in the stats."""
