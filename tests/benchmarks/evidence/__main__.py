@@ -42,10 +42,11 @@ def _sealing(folder: Path, extent: Extent) -> None:
 
 def _verifying(folder: Path, extent: Extent) -> None:
     with server(folder) as running:
-        dsn = uvloop.run(database(running, "verifying", extent.decisions))
+        dsn = uvloop.run(database(running, "verifying", 10_000))
         said = uvloop.run(payloads(dsn, 2000))
         print("\n| verifying | leaves a second | |\n|---|---|---|", flush=True)
         verifying.arithmetic(500_000, said, extent.rounds)
+        verifying.bundles(20_000, said, extent.rounds)
 
 
 def _gate(folder: Path, extent: Extent) -> None:
@@ -74,6 +75,8 @@ def _storage(folder: Path, extent: Extent) -> None:
     with server(folder) as running:
         dsn = uvloop.run(database(running, "storage", extent.decisions))
         uvloop.run(storage.occupy(folder, dsn, extent.decisions))
+        print("\n| verifying that log | leaves a second | |\n|---|---|---|", flush=True)
+        uvloop.run(verifying.whole_log(folder, dsn))
 
 
 _PARTS = {"sealing": _sealing, "verifying": _verifying, "gate": _gate, "proofs": _proofs, "storage": _storage}
