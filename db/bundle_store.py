@@ -15,7 +15,7 @@ from db.refusal_store import refusals_of
 from db.sql import queries
 from db.transaction import translated
 from dialer.policy.facts import TrunkOrigin
-from dialer.ports_bundles import BundleReader, Call, Entry, Matter, Scope, Seals
+from dialer.ports_bundles import BundleReader, Call, Entry, Listing, Matter, Scope, Seals
 from dialer.ports_refusals import NewReview, ReviewRecord, SpeechArtefact, read_artefact
 from dialer.ports_registers import NumberRecord, SellerRecord, TrunkRecord
 
@@ -104,6 +104,7 @@ class _Reader:
         refusals = await refusals_of(connection, callee) if callee is not None else []
         reviews = [_review(row) for row in await connection.fetch(_SQL["reviews"], callee)]
         complaints = [dict(row) for row in await connection.fetch(_SQL["complaints"], callee, scope.complaint)]
+        listings = [Listing(**row) for row in await connection.fetch(_SQL["listings"], callee)]
         codes = {c.seller for c in calls} | {c.consent.seller for c in consents}
         codes |= {r.refusal.seller for r in refusals if r.refusal.seller}
         sellers = [SellerRecord(**row) for row in await connection.fetch(_SQL["sellers"], sorted(codes))]
@@ -112,14 +113,17 @@ class _Reader:
         numbers = [NumberRecord(**row) for row in await connection.fetch(_SQL["numbers"], names, shown)]
         ids = [[each.id for each in rows] for rows in (calls, consents, refusals, reviews)]
         about = (*ids, [each["id"] for each in complaints], callee, [each.id for each in sellers])
-        entries = await self._entries(about, [each.id for each in trunks], shown)
-        return Matter(scope, calls, consents, refusals, reviews, complaints, sellers, trunks, numbers, entries)
+        entries = await self._entries(about, [each.id for each in trunks], shown, {each.list for each in listings})
+        people = (calls, consents, refusals, reviews, complaints, listings)
+        return Matter(scope, *people, sellers, trunks, numbers, entries)
 
-    async def _entries(self, about: Sequence[Any], trunks: list[int], shown: list[str]) -> list[Entry]:
+    async def _entries(
+        self, about: Sequence[Any], trunks: list[int], shown: list[str], listed: set[str]
+    ) -> list[Entry]:
         decisions = await self._connection.fetch(_SQL["decision_payloads"], about[0])
         lists, routes = _named(row["payload"] for row in decisions)
-        numbers = [_json(number) for number in shown if number]
-        rows = await self._connection.fetch(_SQL["entries"], *about, trunks, numbers, lists, routes)
+        wanted = ([_json(each) for each in sorted(names)] for names in ({*shown} - {""}, lists | listed, routes))
+        rows = await self._connection.fetch(_SQL["entries"], *about, trunks, *wanted)
         entries = [_entry(row) for row in rows]
         erased = [entry.id for entry in entries if entry.payload is None]
         if erased:
@@ -127,8 +131,8 @@ class _Reader:
         return sorted(entries, key=lambda entry: entry.id)
 
 
-def _named(payloads: Iterable[str]) -> tuple[list[str], list[str]]:
-    """The suppression lists and the routes that decisions speak of, each as a JSON text."""
+def _named(payloads: Iterable[str]) -> tuple[set[str], set[str]]:
+    """The suppression lists and the routes that decisions speak of."""
     lists: set[str] = set()
     routes: set[str] = set()
     for payload in payloads:
@@ -137,7 +141,7 @@ def _named(payloads: Iterable[str]) -> tuple[list[str], list[str]]:
         lists.update(str(name) for name, *_ in facts.get("lists", ()))
         if facts.get("route") == "non_marketing" and request.get("route"):
             routes.add(str(request["route"]))
-    return [_json(name) for name in sorted(lists)], [_json(name) for name in sorted(routes)]
+    return lists, routes
 
 
 def _json(text: str) -> str:

@@ -66,6 +66,7 @@ def records(
         "refusals": [_refusal(each) for each in matter.refusals],
         "near_misses": [_review(each) for each in matter.reviews],
         "complaints": [_plain(dict(each)) for each in matter.complaints],
+        "listings": [_row(each) for each in matter.listings],
         "sellers": [_row(each) for each in matter.sellers],
         "trunks": [_row(each) for each in matter.trunks],
         "numbers": [_row(each) for each in matter.numbers],

@@ -65,6 +65,17 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """A suppression list that the callee is on now; `import_id` is the import in force."""
+
+    list: str
+    owner: str
+    import_id: int
+    as_of: datetime
+    imported_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Matter:
     """Everything that is on record within a scope, and the entries that witness it, by id."""
 
@@ -74,6 +85,7 @@ class Matter:
     refusals: Sequence[RefusalRecord] = ()
     reviews: Sequence[ReviewRecord] = ()
     complaints: Sequence[Mapping[str, Any]] = ()
+    listings: Sequence[Listing] = ()
     sellers: Sequence[SellerRecord] = ()
     trunks: Sequence[TrunkRecord] = ()
     numbers: Sequence[NumberRecord] = ()
@@ -83,7 +95,7 @@ class Matter:
     def is_empty(self) -> bool:
         """Whether nothing at all is on record; that somebody looked does not count."""
         looks = {"lookup", "evidence.exported"}
-        spoken = self.calls or self.consents or self.refusals or self.reviews or self.complaints
+        spoken = self.calls or self.consents or self.refusals or self.reviews or self.complaints or self.listings
         return not spoken and all(entry.kind in looks or entry.kind in GENERAL for entry in self.entries)
 
 

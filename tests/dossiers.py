@@ -126,7 +126,7 @@ def matter(calls: Any, consents: Any, refusals: Any, reviews: Any, text: str) ->
     seller = SellerRecord(1, "acme", "Acme 电子商务有限公司", "", False, NOON)
     trunk = TrunkRecord(1, "carrier", "CN", TrunkOrigin.MIXED, NOON)
     right = NumberRecord("carrier", "+862161234567", "acme", "Acme Ltd", "sales", NOON - timedelta(days=300))
-    return Matter(Scope(CALLEE), calls, consents, refusals, reviews, (), [seller], [trunk], [right], entries)
+    return Matter(Scope(CALLEE), calls, consents, refusals, reviews, (), (), [seller], [trunk], [right], entries)
 
 
 def dossier(about: Matter, **changes: Any) -> Dossier:

@@ -26,6 +26,13 @@ from complaints c left join sellers s on s.id = c.seller_id
 where c.callee = $1::bigint or c.id = $2::bigint
 order by c.received_at, c.id
 
+-- name: listings
+select l.name as list, l.owner, i.id as import_id, i.as_of, i.imported_at
+from suppressed_numbers s join suppression_imports i on i.id = s.import_id join suppression_lists l on l.id = i.list_id
+where s.number = $1
+  and i.id = (select max(n.id) from suppression_imports n where n.list_id = l.id)
+order by l.name
+
 -- name: reviews
 select v.*, s.code as seller from speech_reviews v left join sellers s on s.id = v.seller_id
 where v.callee = $1 order by v.at, v.id

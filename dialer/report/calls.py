@@ -45,9 +45,27 @@ def calls_section(dossier: Dossier, words: Words) -> Section:
         (say("What became of it", "呼叫结果"), 18),
     ]
     rows = [_row(call, dossier, said, words) for call in dossier.matter.calls]
-    if not rows:
-        return Section(say("Calls", "呼叫"), [Para(say("No call is on record.", "没有呼叫记录。"))])
-    return Section(say("Calls", "呼叫"), [Table(columns, rows)])
+    blocks: list[Block] = [Table(columns, rows)] if rows else [Para(say("No call is on record.", "没有呼叫记录。"))]
+    return Section(say("Calls", "呼叫"), [*blocks, *_turned_away(dossier, words)])
+
+
+def _turned_away(dossier: Dossier, words: Words) -> list[Block]:
+    """Permits that were shown for this callee and were not good."""
+    say, rows = words.say, []
+    for entry in dossier.matter.entries:
+        if entry.kind == "permit.rejected":
+            said = json.loads(entry.payload) if entry.payload else {}
+            rows.append(
+                [str(entry.id), instant(entry.at), shown(said.get("presented"), 40), shown(said.get("by"), 100)]
+            )
+    columns = [
+        (say("Entry", "条目"), 14),
+        (say("When (UTC)", "时间（UTC）"), 26),
+        (say("Presented number", "显示号码"), 28),
+        (say("By", "来自"), 32),
+    ]
+    title = say("Calls that were turned away: their permits were not good", "被拦下的呼叫：许可无效")
+    return [Heading(title), Table(columns, rows)] if rows else []
 
 
 def _row(call: Call, dossier: Dossier, said: Said, words: Words) -> list[str]:
@@ -132,7 +150,7 @@ def _card(call: Call, dossier: Dossier, said: Said, words: Words) -> list[Block]
         *_grounds(entry, dossier, words),
         *([(say("Not before", "最早"), instant(call.until))] if call.until else []),
         *_steps(call, words),
-        *_headers(said.payload("permit.redeemed", call.id), words),
+        *_headers(said.payload("permit.redeemed", call.id) or payload.get("request") or {}, words),
     ]
     return [*blocks, Pairs(pairs)]
 

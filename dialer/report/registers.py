@@ -31,7 +31,10 @@ def callee_section(dossier: Dossier, words: Words) -> Section | None:
             (say("Complaint", "投诉"), 12), (say("Received (UTC)", "收到时间（UTC）"), 20), (say("From", "来源"), 16),
             (say("What it says", "内容"), 34), (say("Answer, outcome", "答复、结果"), 18),
         ]  # fmt: skip
-        blocks += [Heading(say("Complaints", "投诉")), Table(columns, [_complaint(each) for each in matter.complaints])]
+        blocks += [
+            Heading(say("Complaints", "投诉")),
+            Table(columns, [_complaint(each, words) for each in matter.complaints]),
+        ]
     return Section(say("Near misses and complaints", "疑似拒绝与投诉"), blocks) if blocks else None
 
 
@@ -43,13 +46,13 @@ def _review(record: Any, words: Words) -> list[str]:
     return [str(record.id), instant(record.review.at), heard, judged + by]
 
 
-def _complaint(row: Mapping[str, Any]) -> list[str]:
+def _complaint(row: Mapping[str, Any], words: Words) -> list[str]:
     number = f"{row.get('id')}\n{shown(row.get('case_number'), 64)}"
     end = "\n".join(shown(row[name], 300) for name in ("answer", "outcome") if row.get(name))
     return [
         number,
         shown(row.get("received_at")),
-        shown(row.get("source"), 64),
+        words.list([shown(row[each], 200) for each in ("source", "authority") if row.get(each)]),
         shown(row.get("text"), 1000),
         end or shown(None),
     ]

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from dialer.bundle_records import Dossier
-from dialer.ports_bundles import Call
+from dialer.ports_bundles import Call, Listing
 from dialer.ports_refusals import FormArtefact, KeyArtefact, RefusalRecord, RequestArtefact, SpeechArtefact
 from dialer.ports_registers import ConsentRecord
 from dialer.report.labels import label
 from dialer.report.model import Block, Heading, Items, Para, Words, instant, shown
 
-_MOST = 40
+_MOST = 100
 
 
 def summary(dossier: Dossier, words: Words) -> list[Block]:
@@ -33,6 +33,9 @@ def summary(dossier: Dossier, words: Words) -> list[Block]:
     blocks += _several([_refusal(each, dossier, words) for each in matter.refusals], words) or [
         Para(say("No refusal is on record.", "没有拒绝的记录。"))
     ]
+    if matter.listings:
+        blocks.append(Heading(say("Suppression lists", "谢绝来电名单")))
+        blocks.append(Items([_listing(each, words) for each in matter.listings]))
     if matter.refusals:
         blocks.append(Heading(say("After the refusal", "拒绝之后")))
         blocks += [_after(each, dossier, words) for each in matter.refusals[:_MOST]]
@@ -40,14 +43,14 @@ def summary(dossier: Dossier, words: Words) -> list[Block]:
 
 
 def _several(sentences: Sequence[str], words: Words) -> list[Block]:
-    """A list that ends before it tires; the tables have the rest."""
+    """A list that ends before it tires."""
     if not sentences:
         return []
     blocks: list[Block] = [Items(sentences[:_MOST])]
     if len(sentences) > _MOST:
         more = len(sentences) - _MOST
         blocks.append(
-            Para(words.say(f"And {more} more: see the tables.", f"另有 {more} 条，见后面的表格。"), small=True)
+            Para(words.say(f"And {more} more: see records.json.", f"另有 {more} 条，见 records.json。"), small=True)
         )
     return blocks
 
@@ -143,6 +146,14 @@ def _refusal(record: RefusalRecord, dossier: Dossier, words: Words) -> str:
         case FormArtefact(sha256=sha256) | RequestArtefact(form=FormArtefact(sha256=sha256)):
             return told + _proof(sha256, dossier, words)
     return told
+
+
+def _listing(listing: Listing, words: Words) -> str:
+    name, owner = shown(listing.list, 64), shown(listing.owner, 200)
+    return words.say(
+        f"On `{name}` of {owner}, as of {instant(listing.as_of)}, imported {instant(listing.imported_at)}.",
+        f"在 {owner} 的名单 `{name}` 上，名单日期 {instant(listing.as_of)}，导入于 {instant(listing.imported_at)}。",
+    )
 
 
 def _expressed(record: RefusalRecord, words: Words) -> Iterator[str]:

@@ -97,7 +97,7 @@ def _bars(consents: Sequence[ConsentRecord], axis: Axis, y: float, language: Lan
         y += _BAR + 3
     if more > 0:
         left = len(consents) - len(shown)
-        words = f"另有 {left} 条，见表" if language == "zh" else f"and {left} more, see the table"
+        words = f"另有 {left} 条，见摘要" if language == "zh" else f"and {left} more, see the summary"
         shapes.append(Text(_LEFT + 14, y + 10, words, 7.5, colour=GREY))
         y += _BAR + 3
     return y + 4
