@@ -66,7 +66,7 @@ async def open_stage(settings: Settings, say: Callable[[str], None]) -> AsyncIte
         database = await stack.enter_async_context(open_database(own))
         where = pick(load_policy(own), clock())
         say(f"by the clock, calls to {where.inside.name} are in hours and calls to {where.outside.name} are not")
-        form = _written(folder, "consent-form.txt", "I agree to be called by Demonstration Ltd about its offers.")
+        form = _written(own, "consent-form.txt", "I agree to be called by Demonstration Ltd about its offers.")
         callees = await furnish(database, where, form)
         node = Node(file, agi_port, http_port)
         await node.start()
@@ -74,7 +74,7 @@ async def open_stage(settings: Settings, say: Callable[[str], None]) -> AsyncIte
         say("Heedline is up: the calls begin\n")
         ami = await stack.enter_async_context(Ami(_address(lab.pbx)))
         await ami.ready()
-        calls = Calls(lab, ami, database.pool, node, callees, open_registers(database, BY), _kept(folder))
+        calls = Calls(lab, ami, database.pool, node, callees, open_registers(database, BY), _kept(own))
         yield Stage(calls, folder, file, trunk_of(callees.unconsented), presented_to(callees.unconsented))
 
 
@@ -91,16 +91,16 @@ class _Ports:
     http: int
 
 
-def _written(folder: Path, name: str, text: str) -> Artefact:
-    """An artefact with this text."""
-    file = folder / name
+def _written(settings: Settings, name: str, text: str) -> Artefact:
+    """An artefact with this text, where bundles look for it."""
+    file = settings.file.parent / name
     file.write_text(f"{text}\n", "utf-8")
-    return artefacts.keep(file, folder / "artefacts")
+    return artefacts.keep(file, settings.artefacts_folder)
 
 
-def _kept(folder: Path) -> FormArtefact:
+def _kept(settings: Settings) -> FormArtefact:
     """What the callee who refuses by another way has sent."""
-    form = _written(folder, "refusal.txt", "Please do not call me any more.")
+    form = _written(settings, "refusal.txt", "Please do not call me any more.")
     return FormArtefact(form.sha256.hex(), form.media_type, form.location)
 
 
@@ -133,7 +133,7 @@ def _write_settings(folder: Path, lab: Lab, ports: _Ports) -> Path:
 
 async def _forget_last_run(settings: Settings, folder: Path) -> None:
     """The demonstration's evidence is of no use to anyone but the run that made it."""
-    for leftover in ("artefacts", "keys", "spool"):
+    for leftover in ("keys", "spool"):
         shutil.rmtree(folder / leftover, ignore_errors=True)
     server = EmbeddedServer(settings.postgres_folder)
     with contextlib.suppress(asyncpg.InvalidCatalogNameError):
