@@ -145,7 +145,9 @@ class Report:
         if not self.is_right:
             count = self.counts[Degree.FALSE]
             return Words(
-                f"FALSE: {count} {'thing is' if count == 1 else 'things are'} not as they must be",
+                f"FALSE: {count} things are not as they must be"
+                if count > 1
+                else "FALSE: 1 thing is not as it must be",
                 f"不实：有 {count} 处不符",
             )
         if warnings := self.counts[Degree.WARNING]:
