@@ -30,6 +30,7 @@ from db.embedded import ensure_database
 from db.pool import open_pool
 from dialer.app import Database, open_database, open_imports, open_registers
 from dialer.config import Settings, load
+from dialer.erasure_key import ErasureKey
 from dialer.fsck.run import Checked, Kept
 from dialer.fsck_node import check_log
 from dialer.import_rows import CONSENTS
@@ -228,7 +229,7 @@ class Campaign:
         """The database, whose schema is known."""
         dsn = self.settings.database.url
         pool = await open_pool(dsn)
-        yield Database(dsn, pool, None)
+        yield Database(dsn, pool, None, ErasureKey(self.settings.keys_folder))
         pool.terminate()
 
     async def _import(self) -> None:
