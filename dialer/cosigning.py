@@ -156,7 +156,7 @@ class Cosigning:
             at = verify(answered, self.target.key)
         except (UnicodeDecodeError, NoteFault) as fault:
             raise Unanswered(f"its answer is no cosignature of its key: {printable(str(fault), _SHOWN)}") from fault
-        if at is None or at.timestamp() < 1 or at > self._clock() + _SKEW:
+        if at is None or at > self._clock() + _SKEW:
             raise Unanswered(f"its cosignature is of {at}: its clock is wrong, or this node's")
         wanted = (self.target.key.name, self.target.key.hash)
         return next(each for each in answered.signatures if (each.name, each.key_hash) == wanted)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -188,7 +189,7 @@ class WitnessMachine(RuleBasedStateMachine):
 
     def _run(self, work: Callable[[], Any]) -> Answer | None:
         async def here() -> Answer | None:
-            with mock.patch("asyncio.to_thread", _in_this_thread):
+            with mock.patch("asyncio.to_thread", _in_this_thread), mock.patch("os.fsync"):  # no power is cut here
                 try:
                     answer: Answer = await work()
                 except Killed:
@@ -203,4 +204,12 @@ async def _in_this_thread(work: Callable[..., Any], *given: Any) -> Any:
 
 
 TestWitness = WitnessMachine.TestCase
-TestWitness.settings = settings(max_examples=20, stateful_step_count=20, deadline=None)
+TestWitness.settings = settings(max_examples=12, stateful_step_count=20, deadline=None)
+
+
+class LongWitnessMachine(WitnessMachine):
+    """As above, for long."""
+
+
+TestWitnessForLong = pytest.mark.soak(LongWitnessMachine.TestCase)
+TestWitnessForLong.settings = settings(max_examples=1000, stateful_step_count=50, deadline=None)
