@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fpdf import FPDF
-from fpdf.enums import TableBordersLayout, TextMode, WrapMode, XPos, YPos
-from fpdf.fonts import FontFace
+from fpdf.enums import TextMode
 
 from dialer.report.breaking import broken
 from dialer.report.drawing import Circle, Drawing, Line, Polygon, Shape, Text
@@ -22,6 +22,7 @@ logging.getLogger("fontTools").setLevel(logging.ERROR)
 
 _MARGIN, _TOP, _BOTTOM = 18.0, 22.0, 20.0
 _INK, _GREY, _PALE, _WARN = (29, 39, 51), (93, 105, 117), (213, 219, 225), (179, 38, 30)
+_SHADE = (244, 246, 248)
 # The font that every reader of PDF has, for English alone.
 _CORE, _CORE_CODE = "helvetica", "windows-1252"
 
@@ -39,6 +40,18 @@ def pdf_of(report: Report) -> bytes | None:
         for block in section.blocks:
             page.block(block)
     return bytes(page.output())
+
+
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """How a table is set: size of its words in points, all else in millimetres. `titles` are repeated on each page."""
+
+    size: float
+    leading: float
+    above: float
+    inset: float
+    widths: Sequence[float]
+    titles: Sequence[str]
 
 
 class _Page(FPDF):
@@ -120,7 +133,6 @@ class _Page(FPDF):
             case Figure():
                 self._figure(block.drawing)
             case Code():
-                self.set_fill_color(244, 246, 248)
                 self._words(block.text, 9, leading=6, fill=True)
                 self.ln(1.5)
 
@@ -129,8 +141,7 @@ class _Page(FPDF):
             if self.will_page_break(10):
                 self.add_page()
             start, page = self.get_y(), self.page
-            self.set_x(_MARGIN + 4)
-            self._words(para.text, 9.5, leading=5, width=self.epw - 4, x=_MARGIN + 4)
+            self._words(para.text, 9.5, leading=5, x=_MARGIN + 4)
             self.set_fill_color(*_WARN)
             if self.page == page:
                 self.rect(_MARGIN, start, 1.1, self.get_y() - start, style="F")
@@ -145,7 +156,7 @@ class _Page(FPDF):
         y = self.get_y()
         self.set_fill_color(*_INK)
         self.ellipse(_MARGIN + 0.8, y + 2.0, 1.0, 1.0, style="F")
-        self._words(item, 9.5, leading=4.9, width=self.epw - 4.5, x=_MARGIN + 4.5)
+        self._words(item, 9.5, leading=4.9, x=_MARGIN + 4.5)
         self.ln(0.7)
 
     def _words(
@@ -156,20 +167,29 @@ class _Page(FPDF):
         bold: bool = False,
         colour: tuple[int, int, int] = _INK,
         leading: float = 5,
-        width: float = 0,
         x: float = _MARGIN,
         fill: bool = False,
     ) -> None:
+        """A paragraph from `x` to the right margin."""
         self.set_font(self._family, "", size)
-        self.set_text_color(*colour)
-        self.set_x(x)
-        wide = (width or self.epw) - 0.1
-        lines = broken(self._safe(text), wide, self._measure)
-        with self._weight(bold, size, colour):
-            self.multi_cell(
-                width, leading, lines, align="L", fill=fill, new_x=XPos.LMARGIN, new_y=YPos.NEXT, wrapmode=WrapMode.CHAR
-            )
+        for line in broken(self._safe(text), self.w - _MARGIN - x, self._measure).split("\n"):
+            if self.will_page_break(leading):
+                self.add_page()
+            y = self.get_y()
+            if fill:
+                self.set_fill_color(*_SHADE)
+                self.rect(x, y, self.w - _MARGIN - x, leading, style="F")
+            self.set_font(self._family, "", size)
+            self.set_text_color(*colour)
+            with self._weight(bold, size, colour):
+                self._line(x, y, leading, line)
+            self.set_xy(_MARGIN, y + leading)
         self._plain()
+
+    def _line(self, x: float, y: float, height: float, line: str) -> None:
+        """One line of words in the middle of so much height; the font's capitals are some 0.73 of its size."""
+        if line:
+            self.text(x, y + (height + 0.73 * self.font_size) / 2, line)
 
     def _weight(self, bold: bool, size: float, colour: tuple[int, int, int]) -> Any:
         """Bold by a thin outline: the font has one weight."""
@@ -188,27 +208,69 @@ class _Page(FPDF):
         self.set_fill_color(255)
 
     def _table(self, columns: Sequence[tuple[str, int]], rows: Iterable[Sequence[str]], *, head: bool) -> None:
-        self._plain()
-        self.set_font(self._family, "", 8 if head else 9)
-        padding = (1.1, 1.4, 1.1, 0.8) if head else (0.4, 1.0, 0.4, 0.0)
         total = sum(width for _, width in columns)
-        room = [self.epw * width / total - padding[1] - padding[3] - 0.2 for _, width in columns]
-        with self.table(
-            col_widths=tuple(width for _, width in columns),
-            borders_layout=TableBordersLayout.HORIZONTAL_LINES if head else TableBordersLayout.NONE,
-            first_row_as_headings=head,
-            headings_style=FontFace(color=_GREY, fill_color=(244, 246, 248)),
-            line_height=4.1 if head else 4.8,
-            padding=padding,
-            text_align="LEFT",
-            v_align="TOP",
-            wrapmode=WrapMode.CHAR,
-            width=self.epw,
-        ) as table:
-            for row in [[title for title, _ in columns], *rows] if head else rows:
-                table.row([self._cell(cell, wide) for cell, wide in zip(row, room, strict=True)])
+        grid = _Grid(
+            size=8 if head else 9,
+            leading=4.1 if head else 4.8,
+            above=1.0 if head else 0.3,
+            inset=0.8 if head else 0.0,
+            widths=[self.epw * width / total for _, width in columns],
+            titles=[title for title, _ in columns] if head else [],
+        )
+        self._titles(grid)
+        for row in rows:
+            self._row(grid, row)
         self.ln(2.5)
         self._plain()
+
+    def _titles(self, grid: _Grid) -> None:
+        if not grid.titles:
+            return
+        cells = self._broken(grid, grid.titles)
+        height = max(map(len, cells)) * grid.leading + 2 * grid.above
+        if self.will_page_break(height + 3 * grid.leading):
+            self.add_page()
+        self.set_fill_color(*_SHADE)
+        self.rect(_MARGIN, self.get_y(), self.epw, height, style="F")
+        self.set_text_color(*_GREY)
+        self._cells(grid, cells, 0, max(map(len, cells)))
+        self.set_text_color(*_INK)
+
+    def _row(self, grid: _Grid, row: Sequence[str]) -> None:
+        """One row, on a new page when it does not fit on this one; a row that fits on none is divided."""
+        cells = self._broken(grid, row)
+        count, begun = max(map(len, cells)), 0
+        while begun < count:
+            room = int((self.h - _BOTTOM - self.get_y() - 2 * grid.above) / grid.leading)
+            if room < min(count - begun, 20) and self.get_y() > _TOP + 20:
+                self.add_page()
+                self._titles(grid)
+                continue
+            ended = min(count, begun + max(room, 1))
+            self._cells(grid, cells, begun, ended)
+            begun = ended
+        if grid.titles:
+            self.set_draw_color(*_PALE)
+            self.set_line_width(0.2)
+            self.line(_MARGIN, self.get_y(), self.w - _MARGIN, self.get_y())
+
+    def _cells(self, grid: _Grid, cells: Sequence[Sequence[str]], begun: int, ended: int) -> None:
+        """These lines of each cell, beside each other."""
+        self.set_font(self._family, "", grid.size)
+        x, top = _MARGIN, self.get_y() + grid.above
+        for lines, width in zip(cells, grid.widths, strict=True):
+            for number, line in enumerate(lines[begun:ended]):
+                self._line(x + grid.inset, top + number * grid.leading, grid.leading, line)
+            x += width
+        self.set_xy(_MARGIN, top + (ended - begun) * grid.leading + grid.above)
+
+    def _broken(self, grid: _Grid, row: Sequence[str]) -> list[list[str]]:
+        self.set_font(self._family, "", grid.size)
+        rooms = [width - 2.0 - grid.inset for width in grid.widths]
+        return [
+            broken(self._safe(cell, lines=True), room, self._measure).split("\n")
+            for cell, room in zip(row, rooms, strict=True)
+        ]
 
     def _measure(self, text: str) -> float:
         """The width of words in millimetres; the font sets no two characters closer than others."""
@@ -217,9 +279,6 @@ class _Page(FPDF):
             if character not in known:
                 known[character] = self.get_string_width(character)
         return sum(known[character] for character in text)
-
-    def _cell(self, cell: str, wide: float) -> str:
-        return broken(self._safe(cell, lines=True), wide, self._measure)
 
     def _figure(self, drawing: Drawing) -> None:
         scale = self.epw / drawing.width
