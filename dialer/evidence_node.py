@@ -15,18 +15,24 @@ import asyncpg
 
 from db.attempt_store import PostgresAttemptStore
 from db.bundle_store import PostgresBundleStore
+from db.erasure_store import PostgresErasureStore
 from db.leader import SEALING_LOCK, PostgresLeader
 from db.log_store import PostgresLogStore
 from db.pool import open_pool
+from db.refusal_store import PostgresRefusalStore
 from dialer.app import Database, clock, load_policy
 from dialer.bundle_files import Folders
 from dialer.bundles import Bundles, Tools
 from dialer.config import Settings
+from dialer.erasure import Erasures
 from dialer.errors import HeedlineError
 from dialer.jobs import Job, run_jobs
 from dialer.last_signed import LastSigned
 from dialer.log_keys import KeyRing, LogKeys
+from dialer.policy.pack import PackSet
 from dialer.proofs import Proofs
+from dialer.retention import Folders as FileFolders
+from dialer.retention import Retention
 from dialer.sealing import Sealer
 
 # A queue of a hundred million entries is looked through in less.
@@ -124,3 +130,25 @@ def open_bundles(settings: Settings, database: Database, by: str) -> Bundles:
         witness_patience_s=min(15.0, evidence.witness_every_s + 2) if evidence.witnesses else 0.0,
     )
     return Bundles(PostgresBundleStore(database.pool), open_proofs(database), load_policy(settings), clock, by, tools)
+
+
+def open_erasures(settings: Settings, database: Database, by: str, packs: PackSet | None = None) -> Erasures:
+    """What erases people; `by` is who does, for evidence. `packs` None: those of the settings."""
+    store, calls = PostgresErasureStore(database.pool), PostgresRefusalStore(database.pool)
+    return Erasures(store, packs or load_policy(settings), database.erasure, clock, by, calls)
+
+
+def open_retention(settings: Settings, database: Database, by: str, packs: PackSet | None = None) -> Retention:
+    """What erases personal data at the end of its time: `check()` at the start of a node, `run()` once a day on the one
+    that leads, `remove_files()` as often on every node."""
+    known = packs or load_policy(settings)
+    return Retention(
+        PostgresErasureStore(database.pool),
+        open_erasures(settings, database, by, known),
+        known,
+        database.erasure,
+        clock,
+        by,
+        {str(kind): days for kind, days in settings.evidence.keep_days.items()},
+        FileFolders(settings.artefacts_folder, settings.clips_folder),
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dialer.commands.evidence_consistency import consistency
+from dialer.commands.evidence_erase import erase, retention
 from dialer.commands.evidence_export import export
 from dialer.commands.evidence_fsck import fsck
 from dialer.commands.evidence_log import accept_restore, key, rotate_key, status
@@ -21,3 +22,5 @@ app.command("rotate-key")(rotate_key)
 app.command("accept-restore")(accept_restore)
 app.command("witness-key")(witness_key)
 app.command("witnesses")(witnesses)
+app.command("erase")(erase)
+app.command("retention")(retention)

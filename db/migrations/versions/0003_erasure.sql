@@ -28,10 +28,13 @@ create table pending_erasures (
     despite text
 );
 
--- Files that every node removes from its own folders, unless a record names them again.
+-- Files that every node removes from its own folders: unless a record names them again, or (`though_named`) although one does,
+-- whose own time is longer than the recording's.
 create table erased_files (
-    sha256 bytea primary key check (length(sha256) = 32),
-    at timestamptz not null
+    sha256 bytea not null check (length(sha256) = 32),
+    though_named boolean not null,
+    at timestamptz not null,
+    primary key (sha256, though_named)
 );
 
 -- The file that an artefact of a refusal or of spoken words names, if any.
@@ -123,8 +126,8 @@ $$;
 -- `p_callees` with `p_hmacs`: the hash of each callee whose refusals are among them. Returns no row when nothing was there.
 create function erase_rows(
     p_callees bigint[], p_hmacs bytea[], p_decisions bigint[], p_consents bigint[], p_refusals bigint[], p_reviews bigint[],
-    p_complaints bigint[], p_alarms bigint[], p_entries bigint[], p_at timestamptz, p_by text, p_basis text, p_despite text, p_reason text,
-    p_rules text[], p_days integer[]
+    p_complaints bigint[], p_alarms bigint[], p_entries bigint[], p_files bytea[], p_at timestamptz, p_by text, p_basis text,
+    p_despite text, p_reason text, p_rules text[], p_days integer[]
 ) returns table (entry bigint, entries bigint, files bytea[])
 language plpgsql volatile
 as $$
@@ -144,6 +147,21 @@ begin
         into hashed
         from refusals r left join unnest(p_callees, p_hmacs) as k(callee, hmac) on k.callee = r.callee
         where r.id = any (p_refusals);
+    if hashed.id is not null then
+        perform refusals_hash(hashed.hmac, hashed.seller_id, hashed.id, hashed.at, p_at, p_by);
+    end if;
+
+    -- A consent that was withdrawn bars: as a refusal it does so still, unless he has agreed anew.
+    select array_agg(c.hmac) as hmac, array_agg(c.seller_id) as seller_id, array_agg(c.id) as id, array_agg(c.at) as at
+        into hashed
+        from (
+            select k.hmac, c.seller_id, nextval('refusals_id_seq') as id, c.withdrawn_at as at
+            from consents c join unnest(p_callees, p_hmacs) as k(callee, hmac) on k.callee = c.callee
+            where c.id = any (p_consents) and c.withdrawn_at is not null and p_basis = 'retention'
+              and not exists (
+                  select from consents n
+                  where n.callee = c.callee and n.seller_id = c.seller_id and n.granted_at > c.withdrawn_at)
+        ) as c;
     if hashed.id is not null then
         perform refusals_hash(hashed.hmac, hashed.seller_id, hashed.id, hashed.at, p_at, p_by);
     end if;
@@ -205,9 +223,12 @@ begin
     perform set_config('heedline.erasing', '', true);
 
     select array_agg(n.sha256) into left_over from unnest(named) as n(sha256) where not file_is_named(n.sha256);
-    insert into erased_files (sha256, at) select unnest(left_over), p_at on conflict do nothing;
+    insert into erased_files (sha256, though_named, at)
+        select unnest(left_over), false, p_at union all select unnest(p_files), true, p_at
+        on conflict do nothing;
+    left_over := coalesce(left_over, '{}') || p_files;
 
-    if gone is null and changed = 0 then
+    if gone is null and changed = 0 and cardinality(left_over) = 0 then
         return;
     end if;
     select '[' || coalesce(string_agg(format('[%s,%s]', first, last), ',' order by first), '') || ']' into ranges from (
@@ -216,12 +237,14 @@ begin
     ) as r;
     return query select evidence_write(
         p_at, 'evidence.erased', null, null,
-        format('{"at":%s,"basis":%s,"by":%s,"despite":%s,"entries":%s,"kind":"evidence.erased","reason":%s,"rules":%s}',
+        format('{"at":%s,"basis":%s,"by":%s,"despite":%s,"entries":%s,"files":%s,"kind":"evidence.erased","reason":%s,"rules":%s}',
                to_json(instant_text(p_at)), to_json(p_basis), to_json(p_by), coalesce(to_json(p_despite)::text, 'null'), ranges,
+               (select '[' || coalesce(string_agg(to_json(encode(sha256, 'hex'))::text, ',' order by sha256), '') || ']'
+                from unnest(left_over) as sha256),
                to_json(p_reason),
                (select '[' || coalesce(string_agg(format('[%s,%s]', to_json(rule), days), ',' order by rule, days), '') || ']'
                 from unnest(p_rules, p_days) as t(rule, days)))),
-        coalesce(cardinality(gone), 0)::bigint, coalesce(left_over, '{}');
+        coalesce(cardinality(gone), 0)::bigint, left_over;
 end
 $$;
 
@@ -291,17 +314,17 @@ begin
         array(select id from complaints where callee = p_callee),
         array(select a.id from alarms a where exists (
             select from unnest(p_texts) as t(text) where position(t.text in a.detail) > 0 or position(t.text in a.channel) > 0)),
-        array(select p.entry from evidence_payloads p where p.callee = p_callee),
+        array(select p.entry from evidence_payloads p where p.callee = p_callee), '{}',
         p_at, p_by, 'request', asked.despite, asked.reason, p_rules, p_days);
 end
 $$;
 
--- Erases records whose time is over: a bounded number at once, of any callees. `p_hmacs`: of `p_callees`, whose refusals are
--- among them.
+-- Erases records whose time is over: a bounded number at once, of any callees. `p_hmacs`: of `p_callees`, whose refusals and
+-- consents are among them. `p_files`: recordings whose time is over though their records stay.
 create function erase_records(
     p_callees bigint[], p_hmacs bytea[], p_fingerprint bytea, p_node text, p_decisions bigint[], p_consents bigint[],
-    p_refusals bigint[], p_reviews bigint[], p_complaints bigint[], p_alarms bigint[], p_entries bigint[], p_at timestamptz,
-    p_by text, p_reason text, p_rules text[], p_days integer[]
+    p_refusals bigint[], p_reviews bigint[], p_complaints bigint[], p_entries bigint[], p_files bytea[], p_at timestamptz,
+    p_by text, p_basis text, p_reason text, p_rules text[], p_days integer[]
 ) returns table (entry bigint, entries bigint, files bytea[])
 language plpgsql volatile security definer set search_path = public, pg_temp
 as $$
@@ -313,12 +336,12 @@ begin
         union select c.callee from consents c where c.id = any (p_consents)
         order by 1
     ) as keys;
-    if cardinality(p_refusals) > 0 then
+    if cardinality(p_refusals) + cardinality(p_consents) > 0 then
         perform erasure_key_must_fit(p_fingerprint, p_node, p_at);
     end if;
     return query select * from erase_rows(
-        p_callees, p_hmacs, p_decisions, p_consents, p_refusals, p_reviews, p_complaints, p_alarms, p_entries, p_at, p_by,
-        'retention', null, p_reason, p_rules, p_days);
+        p_callees, p_hmacs, p_decisions, p_consents, p_refusals, p_reviews, p_complaints, '{}', p_entries, p_files, p_at, p_by,
+        p_basis, null, p_reason, p_rules, p_days);
 end
 $$;
 
