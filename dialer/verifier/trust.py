@@ -24,11 +24,13 @@ class SuccessionFault(Fault):
 
 @dataclass(frozen=True, slots=True)
 class Succession:
-    """A key replaced another. `lost`: the text of the checkpoint that was given up, where the log was restored;
-    `is_signed`: by both keys, so that whoever trusts the old one may trust the new one."""
+    """A key replaced another (None: it is not known which). `is_restored`: because the log went on after a loss, of the
+    checkpoint of which `lost` is the text, or of the key. `is_signed`: by both keys, so that whoever trusts the old one
+    may trust the new one."""
 
-    old: VerifierKey
+    old: VerifierKey | None
     new: VerifierKey
+    is_restored: bool
     lost: str | None
     is_signed: bool
     place: Place
@@ -42,13 +44,25 @@ def rotation_text(old: VerifierKey, new: VerifierKey) -> bytes:
 def read_succession(payload: dict[str, Any], place: Place) -> Succession:
     """From the payload of a `log.key_rotated`, or of a `log.restored`, which is not signed when the old key was lost
     too. Raises `NoteFault` or `SuccessionFault`."""
-    old, new = (read_key(str(payload.get(name))) for name in ("old", "new"))
-    if {old.algorithm, new.algorithm} != {ED25519}:
-        raise NoteFault("a log's key is of Ed25519", "日志的密钥应为 Ed25519")
-    is_restored = place.kind == RESTORED
+    is_restored, lost = place.kind == RESTORED, payload.get("lost")
+    old = None if is_restored and payload.get("old") is None else _log_key(payload.get("old"))
+    new = _log_key(payload.get("new"))
     is_signed = not is_restored or payload.get("by_old") is not None
+    if is_signed and old is not None:
+        _check_both(payload, old, new)
+    return Succession(old, new, is_restored, lost if isinstance(lost, str) else None, is_signed, place)
+
+
+def _log_key(text: Any) -> VerifierKey:
+    key = read_key(str(text))
+    if key.algorithm != ED25519:
+        raise NoteFault("a log's key is of Ed25519", "日志的密钥应为 Ed25519")
+    return key
+
+
+def _check_both(payload: dict[str, Any], old: VerifierKey, new: VerifierKey) -> None:
     text = rotation_text(old, new)
-    for key, name in ((old, "by_old"), (new, "by_new")) if is_signed else ():
+    for key, name in ((old, "by_old"), (new, "by_new")):
         try:
             signed = base64.b64decode(str(payload.get(name)), validate=True)
             Ed25519PublicKey.from_public_bytes(key.public).verify(signed, text)
@@ -57,7 +71,6 @@ def read_succession(payload: dict[str, Any], place: Place) -> Succession:
                 f"`{name}` is not the signature of `{shown(key.id)}` on the change of keys",
                 f"`{name}` 不是 `{shown(key.id)}` 对更换密钥的签名",
             ) from None
-    return Succession(old, new, str(payload.get("lost") or "?") if is_restored else None, is_signed, place)
 
 
 def check_signed(
@@ -95,19 +108,24 @@ def check_signed(
 
 
 def warn_restored(report: Report, successions: Iterable[Succession]) -> None:
-    """A log that went on from an older state gave up what it had signed: whoever holds a proof of it must know."""
+    """A log that went on after a loss gave up what it had signed: whoever holds a proof of it must know."""
     for succession in successions:
-        if succession.lost is not None:
-            lost = " / ".join(map(shown, succession.lost.split("\n")[:3]))
-            report.warn(
-                Check.CHECKPOINT,
-                succession.place,
-                Words(
-                    f"the log was restored to an older state, and the checkpoint `{lost}` was given up: entries that "
-                    "it covered are lost",
-                    f"日志曾恢复到旧的状态，检查点 `{lost}` 已被放弃：其覆盖的条目已丢失",
-                ),
-            )
+        if succession.is_restored:
+            report.warn(Check.CHECKPOINT, succession.place, _restored(succession.lost))
+
+
+def _restored(lost: str | None) -> Words:
+    if lost is None:
+        return Words(
+            "the log went on with a new key after the old one was lost: ask the log's keeper why",
+            "旧密钥丢失后，日志以新密钥继续：请询问日志的保管者原因",
+        )
+    point = " / ".join(map(shown, lost.split("\n")[:3]))
+    return Words(
+        f"the log was restored to an older state, and the checkpoint `{point}` was given up: entries that it covered "
+        "are lost",
+        f"日志曾恢复到旧的状态，检查点 `{point}` 已被放弃：其覆盖的条目已丢失",
+    )
 
 
 def _signs(report: Report, place: Place, note: Note, key: VerifierKey) -> bool:
@@ -130,10 +148,8 @@ def _followed(report: Report, pinned: Sequence[VerifierKey], successions: list[S
             if step.is_signed and step.old in trusted and step.new not in trusted:
                 trusted.add(step.new)
                 grown = True
-                said = Words(
-                    f"`{shown(step.old.id)}` handed over to `{shown(step.new.id)}`; both signed",
-                    f"`{shown(step.old.id)}` 已移交给 `{shown(step.new.id)}`，双方均已签名",
-                )
+                old, new = _ids(step)
+                said = Words(f"{old} handed over to {new}; both signed", f"{old} 已移交给 {new}，双方均已签名")
                 report.right(Check.KEY, step.place, said)
     return trusted
 
@@ -148,12 +164,16 @@ def _own_word(key: VerifierKey) -> Words:
 
 
 def _unvouched(step: Succession) -> Words:
+    old, new = _ids(step)
     return Words(
-        f"it says that `{shown(step.new.id)}` took the place of `{shown(step.old.id)}`, which has not signed that: ask "
-        "the log's keeper, and give the new key with --key if you trust it",
-        f"它说 `{shown(step.new.id)}` 取代了 `{shown(step.old.id)}`，但后者没有为此签名：请询问日志的保管者，"
-        "若信任新密钥，请用 --key 给出",
+        f"it says that {new} took the place of {old}, which has not signed that: ask the log's keeper, and give the "
+        "new key with --key if you trust it",
+        f"它说 {new} 取代了 {old}，但后者没有为此签名：请询问日志的保管者，若信任新密钥，请用 --key 给出",
     )
+
+
+def _ids(step: Succession) -> tuple[str, str]:
+    return f"`{shown(step.old.id) if step.old else '?'}`", f"`{shown(step.new.id)}`"
 
 
 def _unsigned(note: Note, pinned: Sequence[VerifierKey]) -> Words:

@@ -121,8 +121,7 @@ def test_unproven_rotation() -> None:
 def restored(**more: Any) -> tuple[LogMaker, Parts]:
     """A bundle of a log that went on from an older state."""
     log = busy_log()
-    lost = log.point().text()
-    log.rotate("second", "log.restored", reason="disk lost", lost=lost, **more)
+    log.rotate("second", "log.restored", **{"reason": "disk lost", "lost": log.point().text(), **more})
     return log, log.bundle([len(log.leaves) - 1])
 
 
@@ -141,6 +140,14 @@ def test_restored_without_its_old_key() -> None:
     report = checked(parts, Trust([log.keys[0]]))
     assert report.exit_code == 1
     assert "which has not signed that: ask the log's keeper" in warned(report)
+
+
+def test_restored_from_nothing_known() -> None:
+    """A log that went on after its key was lost, with nobody knowing which it was, is right under the new key."""
+    log, parts = restored(old=None, lost=None, by_old=None, by_new=None)
+    report = checked(parts, Trust([log.keys[1]]))
+    assert (false_of(report), report.exit_code) == ([], 0)
+    assert "the log went on with a new key after the old one was lost" in warned(report)
 
 
 def test_cosigned() -> None:
