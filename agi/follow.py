@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from agi.ami import Ami, Event
 from dialer.attempts import AttemptLog, merged
 from dialer.errors import AmiRefused, AmiUnavailable
+from dialer.hostile import printable
 from dialer.ports import Clock
 from dialer.ports_attempts import AttemptFacts
 
@@ -27,6 +28,7 @@ _FINAL_SIP = re.compile(r"SIP ([2-6][0-9]{2})\b")
 # Channels that are over, or (still) no attempt's: remembered for events that come late.
 _REMEMBERED = 4096
 _RINGING, _UP = "5", "6"
+_CALL_ID_LIMIT = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,8 @@ class Follower:
         near_carrier = event.get("Where") == "egress"
         seen = AttemptFacts(int(attempt), near_carrier=near_carrier)
         if kind == "HeedlineDial":
-            seen = replace(seen, dialled_at=self._clock())
+            call_id = event.get("CallID") if near_carrier else ""
+            seen = replace(seen, dialled_at=self._clock(), carrier_call_id=printable(call_id, _CALL_ID_LIMIT) or None)
         else:
             seen = replace(seen, cause=q850(event.get("Cause")), sip_status=final_status(event.get("Status")))
         self._bind(unique_id, seen)

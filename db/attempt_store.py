@@ -74,6 +74,7 @@ def _columns(facts: Sequence[AttemptFacts]) -> tuple[list[Any], ...]:
         [fact.cause for fact in facts],
         [fact.sip_status for fact in facts],
         [fact.dial_status for fact in facts],
+        [fact.carrier_call_id for fact in facts],
     )
 
 
@@ -89,5 +90,6 @@ def _entry(row: Any) -> tuple[str, int, str]:
         cause=row["cause"],
         sip_status=row["sip_status"],
         dial_status=row["dial_status"],
+        carrier_call_id=row["carrier_call_id"],
     )
     return kind, row["attempt"], ended_payload(kind, state)

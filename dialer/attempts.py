@@ -46,6 +46,7 @@ def merged(first: AttemptFacts, second: AttemptFacts) -> AttemptFacts:
         cause=second.cause if first.cause is None else first.cause,
         sip_status=second.sip_status if first.sip_status is None else first.sip_status,
         dial_status=first.dial_status or second.dial_status,
+        carrier_call_id=first.carrier_call_id or second.carrier_call_id,
     )
 
 
@@ -61,6 +62,7 @@ def ended_payload(kind: str, facts: AttemptFacts) -> str:
         "cause": facts.cause,
         "sip_status": facts.sip_status,
         "dial_status": facts.dial_status,
+        "carrier_call_id": facts.carrier_call_id,
     }
     return canonical(entry)
 

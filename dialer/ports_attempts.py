@@ -14,7 +14,8 @@ class AttemptFacts:
 
     `attempt` is the decision's id. `cause` is a Q.850 cause (1 to 127), `sip_status` the final SIP status of the called
     leg, `dial_status` Asterisk's DIALSTATUS. `near_carrier`: seen at the egress, whose cause and status are the
-    carrier's own, not a translation.
+    carrier's own, not a translation. `carrier_call_id` is the SIP Call-ID towards the carrier, by which his records
+    name the call.
     """
 
     attempt: int
@@ -26,6 +27,7 @@ class AttemptFacts:
     sip_status: int | None = None
     dial_status: str | None = None
     near_carrier: bool = False
+    carrier_call_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 -- Each column is written once. `over`: the attempt had ended before; `changed`: something was added.
 with given as (
     select * from unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[],
-                         $6::integer[], $7::integer[], $8::text[])
-        as g(attempt, dialled_at, ringing_at, answered_at, ended_at, cause, sip_status, dial_status)
+                         $6::integer[], $7::integer[], $8::text[], $9::text[])
+        as g(attempt, dialled_at, ringing_at, answered_at, ended_at, cause, sip_status, dial_status, carrier_call_id)
 ), known as (
     -- locked in order, so that two writers cannot wait for each other
     select a.* from attempts a where a.decision_id = any ($1) order by a.decision_id for update
@@ -15,7 +15,8 @@ with given as (
         ended_at = coalesce(a.ended_at, g.ended_at),
         cause = coalesce(a.cause, g.cause),
         sip_status = coalesce(a.sip_status, g.sip_status),
-        dial_status = coalesce(a.dial_status, g.dial_status)
+        dial_status = coalesce(a.dial_status, g.dial_status),
+        carrier_call_id = coalesce(a.carrier_call_id, g.carrier_call_id)
     from given g join known k on k.decision_id = g.attempt
     where a.decision_id = k.decision_id
       and (k.dialled_at is null and g.dialled_at is not null
@@ -24,11 +25,13 @@ with given as (
         or k.ended_at is null and g.ended_at is not null
         or k.cause is null and g.cause is not null
         or k.sip_status is null and g.sip_status is not null
-        or k.dial_status is null and g.dial_status is not null)
+        or k.dial_status is null and g.dial_status is not null
+        or k.carrier_call_id is null and g.carrier_call_id is not null)
     returning a.*
 )
 select k.decision_id as attempt, k.ended_at is not null as over, c.decision_id is not null as changed,
-       c.dialled_at, c.ringing_at, c.answered_at, c.ended_at, c.cause, c.sip_status, c.dial_status
+       c.dialled_at, c.ringing_at, c.answered_at, c.ended_at, c.cause, c.sip_status, c.dial_status,
+       c.carrier_call_id
 from known k left join changed c using (decision_id)
 
 -- name: evidence

@@ -113,6 +113,7 @@ async def test_call_that_fails_has_the_carriers_cause(
     assert outcome.result is result
     assert facts.answered_at is None
     assert (facts.cause, facts.sip_status, facts.dial_status) == (cause, sip, status)
+    assert facts.carrier_call_id in {invite.call_id for invite in await desk.lab.messages(number)}
     assert (facts.ringing_at is not None) == (number == SILENT)
 
 

@@ -31,6 +31,17 @@ ANSWERED = AttemptFacts(
     cause=16,
     sip_status=200,
     dial_status="ANSWER",
+    carrier_call_id="5b80d49c-1172",
+)
+NAMES = (
+    "dialled_at",
+    "ringing_at",
+    "answered_at",
+    "ended_at",
+    "cause",
+    "sip_status",
+    "dial_status",
+    "carrier_call_id",
 )
 _ids = itertools.count(1)
 
@@ -58,8 +69,7 @@ async def issue(owner: asyncpg.Connection, attempt: int, callee: str = "+4420794
 async def row(owner: asyncpg.Connection, attempt: int) -> AttemptFacts:
     """What is on record of an attempt."""
     found = await owner.fetchrow("select * from attempts where decision_id = $1", attempt)
-    names = ("dialled_at", "ringing_at", "answered_at", "ended_at", "cause", "sip_status", "dial_status")
-    return AttemptFacts(attempt, **{name: found[name] for name in names})
+    return AttemptFacts(attempt, **{name: found[name] for name in NAMES})
 
 
 async def evidence(owner: asyncpg.Connection) -> list[tuple[str, int, dict[str, Any]]]:
@@ -70,8 +80,7 @@ async def evidence(owner: asyncpg.Connection) -> list[tuple[str, int, dict[str, 
 
 def pieces(facts: AttemptFacts) -> list[AttemptFacts]:
     """The same facts, one at a time."""
-    names = ("dialled_at", "ringing_at", "answered_at", "ended_at", "cause", "sip_status", "dial_status")
-    return [replace(AttemptFacts(facts.attempt), **{name: getattr(facts, name)}) for name in names]
+    return [replace(AttemptFacts(facts.attempt), **{name: getattr(facts, name)}) for name in NAMES]
 
 
 async def test_end_is_written_with_its_evidence(store: PostgresAttemptStore, owner: asyncpg.Connection) -> None:
@@ -93,6 +102,7 @@ async def test_end_is_written_with_its_evidence(store: PostgresAttemptStore, own
         "cause": 16,
         "sip_status": 200,
         "dial_status": "ANSWER",
+        "carrier_call_id": "5b80d49c-1172",
     }
 
 
@@ -110,7 +120,7 @@ async def test_later_write_never_erases_an_earlier_fact(store: PostgresAttemptSt
     await issue(owner, 1)
     await store.record([ANSWERED], AT)
     later = AT + timedelta(hours=1)
-    other = AttemptFacts(1, later, later, later, later, 17, 486, "BUSY")
+    other = AttemptFacts(1, later, later, later, later, 17, 486, "BUSY", carrier_call_id="other")
     await store.record([other], AT)
     await store.record([AttemptFacts(1)], AT)
     assert await row(owner, 1) == ANSWERED
@@ -130,7 +140,11 @@ async def test_fact_after_the_end_is_added_and_evidenced(
 
 
 @hypothesis_settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(order=st.permutations(range(7)), repeats=st.lists(st.integers(0, 6), max_size=4), cut=st.integers(1, 7))
+@given(
+    order=st.permutations(range(len(NAMES))),
+    repeats=st.lists(st.integers(0, len(NAMES) - 1), max_size=4),
+    cut=st.integers(1, 7),
+)
 def test_order_and_repetition_do_not_matter(dsn: str, order: list[int], repeats: list[int], cut: int) -> None:
     """Whatever the order, the batches and the repetitions, the attempt ends up the same, with one `attempt.ended`."""
 

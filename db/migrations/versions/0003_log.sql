@@ -100,6 +100,8 @@ create table tiles (
     primary key (level, index)
 );
 alter table tiles alter column hashes set storage external;
+-- The partial ones are written anew at every step.
+alter table tiles set (toast.autovacuum_vacuum_threshold = 5000, toast.autovacuum_vacuum_scale_factor = 0.02);
 
 -- `note` is the signed text as it was published.
 create table checkpoints (
@@ -147,6 +149,10 @@ grant update (key, name, size) on log_state to heedline_service;
 grant update (hashes) on tiles to heedline_service;
 -- Ids that are known before their rows: an entry's, and what an import adds.
 grant usage on sequence evidence_id_seq, consents_id_seq, refusals_id_seq to heedline_service;
+
+-- The SIP Call-ID of an attempt towards the carrier, by which his records name the call.
+alter table attempts add column carrier_call_id text;
+grant update (carrier_call_id) on attempts to heedline_service;
 
 -- What wrote entries before.
 
