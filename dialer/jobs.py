@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -75,6 +76,8 @@ class _Guard:
         try:
             if await self._leader.leads():
                 await self._job.run()
+        except asyncio.CancelledError:  # the end of the scheduler, which would speak of it as of a failure
+            return
         except HeedlineError as error:
             if self._is_new(str(error)):
                 log.error("job `%s` failed: %s", self._job.name, error)

@@ -35,6 +35,8 @@ _ROWS, _TILES = 5_000, 64
 _BATCH, _LARGEST_BATCH = 10_000, 50_000
 # Between looks at a log to which nothing is added: by whoever seals it, and by those who would in its place.
 _EXAMINE_S, _FOLLOW_S = 10.0, 1.0
+# After a step that took longer than this, what came meanwhile would be sealed late if it waited for its turn.
+_SLOW_S = 0.2
 # A node that holds no key says nothing while another seals.
 _PATIENCE = timedelta(seconds=30)
 _FSCK = "run `heedline evidence fsck`"
@@ -125,10 +127,11 @@ class Sealer:
 
     async def step(self) -> int:
         """Seal at most one batch; how many entries. Raises `StoreUnavailable`, `LogFault`, `FileError`."""
+        began = monotonic()
         async with self._store.transaction() as transaction:
             last = await asyncio.to_thread(self._last.read)
             sound = await examine(transaction, last)
-            self._examined, self._more_waits = monotonic(), False
+            self._examined, self._more_waits = began, False
             taken = await self._take(transaction, sound)
             if not taken:
                 self.stats.size = sound.checkpoint.size
@@ -137,7 +140,7 @@ class Sealer:
         await asyncio.to_thread(self._last.settle, note)
         self.stats.sealed += len(taken)
         is_full = len(taken) >= self._batch
-        self._more_waits = is_full or sound.again is not None
+        self._more_waits = is_full or sound.again is not None or monotonic() - began > _SLOW_S
         self._batch = min(2 * self._batch, _LARGEST_BATCH) if is_full else _BATCH
         return len(taken)
 
