@@ -57,10 +57,10 @@ class PostgresBundleStore:
         """The entries that erased some of these."""
         return await self._entries("erasures", list(ids))
 
-    async def cosigned(self, size: int) -> int | None:
-        """The first checkpoint from a size on that a witness has signed."""
+    async def vouched(self, size: int) -> int | None:
+        """The checkpoint that most vouch for."""
         with translated():
-            found: int | None = await self._pool.fetchval(_SQL["cosigned"], size)
+            found: int | None = await self._pool.fetchval(_SQL["vouched"], size)
         return found
 
     async def log_entries(self) -> list[Entry]:

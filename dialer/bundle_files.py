@@ -117,6 +117,8 @@ def draft_beside(file: Path) -> Iterator[Path]:
     Raises `FileError`: so a folder that cannot be written to is known before anything is done."""
     if file.is_dir():
         raise FileError(f"`{file}` is a folder", "give the name of a file, such as `bundle.zip`")
+    if (file.exists() and not file.is_file()) or str(file) == "-":
+        raise FileError(f"a bundle cannot go to `{file}`", "give the name of a file, such as `bundle.zip`")
     draft = file.with_name(f".{file.name}.{secrets.token_hex(4)}.part")
     try:
         os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))

@@ -28,7 +28,6 @@ from dialer.proofs import Proofs, Published
 
 FORMAT = "heedline-bundle/1"
 Languages = tuple[Literal["en", "zh"], ...]
-_POLL_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +86,16 @@ class Exported:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a node gives to its bundles. `seal` seals what waits when this node can; `witness_patience_s` is how long to
-    wait for a checkpoint that a witness has signed (0: not at all)."""
+    """What a node gives to its bundles. `seal` seals what waits when this node can; `vouch` has the newest checkpoint
+    cosigned and stamped by those whom the settings name, as far as they answer."""
 
     render: Callable[[Dossier, Languages], Rendering]
     render_stretch: Callable[[Stretch, Dossier, Languages], Rendering]
     seal: Callable[[], Awaitable[None]]
+    vouch: Callable[[], Awaitable[None]]
     folders: Folders
     version: str
     seal_patience_s: float = 10.0
-    witness_patience_s: float = 0.0
 
 
 class Bundles:
@@ -220,17 +219,12 @@ class Bundles:
         return await self._store.witness(now, "evidence.exported", payload, callee)
 
     async def _published(self, entry: int) -> Published:
-        """The first checkpoint that covers the entry; where witnesses are asked, one that they signed if in time."""
+        """The first checkpoint that covers the entry, or a later one that more witnesses and authorities vouch for."""
         await self._tools.seal()
         published = await self._proofs.sealed(entry, self._tools.seal_patience_s)
-        size, waited = published.checkpoint.size, 0.0
-        while waited < self._tools.witness_patience_s:
-            cosigned = await self._store.cosigned(size)
-            if cosigned is not None:
-                return await self._proofs.at_least(cosigned) or published
-            await asyncio.sleep(_POLL_S)
-            waited += _POLL_S
-        return published
+        await self._tools.vouch()
+        size = await self._store.vouched(published.checkpoint.size)
+        return (await self._proofs.at_least(size) if size is not None else None) or published
 
     async def _lines(self, published: Published, entries: Sequence[Entry], exported: int) -> list[bytes]:
         return [line for _, line in sorted((await self._proved(published, entries, exported)).items())]

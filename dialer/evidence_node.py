@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from importlib.metadata import version
@@ -35,9 +36,12 @@ from dialer.retention import Folders as FileFolders
 from dialer.retention import Retention
 from dialer.sealing import Sealer
 
+log = logging.getLogger(__name__)
+
 # A queue of a hundred million entries is looked through in less.
 _STATEMENT_S = 60.0
 _CLOSING_S = 2.0
+_VOUCHING_S = 15.0
 
 
 def open_proofs(database: Database) -> Proofs:
@@ -113,21 +117,22 @@ async def is_sealed_elsewhere(database: Database) -> bool:
 
 
 def open_bundles(settings: Settings, database: Database, by: str) -> Bundles:
-    """What makes bundles; `by` is who does, for evidence. Where witnesses are asked, a bundle waits for one of them to
-    sign for as long as their next turn takes, fifteen seconds at most."""
+    """What makes bundles; `by` is who does, for evidence."""
     from dialer.report import render, render_stretch  # noqa: PLC0415 - fonts and templates load where they are used
 
     async def sealed() -> None:
         await seal(settings, database)
 
-    evidence = settings.evidence
+    async def vouched() -> None:
+        await _vouch(settings, database)
+
     tools = Tools(
         render=render,
         render_stretch=render_stretch,
         seal=sealed,
+        vouch=vouched,
         folders=Folders(settings.artefacts_folder, settings.clips_folder),
         version=version("heedline"),
-        witness_patience_s=min(15.0, evidence.witness_every_s + 2) if evidence.witnesses else 0.0,
     )
     return Bundles(PostgresBundleStore(database.pool), open_proofs(database), load_policy(settings), clock, by, tools)
 
@@ -152,3 +157,17 @@ def open_retention(settings: Settings, database: Database, by: str, packs: PackS
         {str(kind): days for kind, days in settings.evidence.keep_days.items()},
         FileFolders(settings.artefacts_folder, settings.clips_folder),
     )
+
+
+async def _vouch(settings: Settings, database: Database) -> None:
+    """Have the newest checkpoint cosigned and stamped now. Whoever does not answer costs a bundle his word alone."""
+    from dialer.witness_node import open_witnesses  # noqa: PLC0415 - it is built on this module
+
+    if not settings.evidence.witnesses and not settings.evidence.timestamp_url:
+        return
+    try:
+        async with asyncio.timeout(_VOUCHING_S), open_witnesses(settings, database) as asked:
+            stamps = [asked.stamping.stamp()] if asked.stamping else []
+            await asyncio.gather(*(each.ask() for each in asked.cosigning), *stamps)
+    except (HeedlineError, TimeoutError) as error:
+        log.warning("nobody vouched for the newest checkpoint: %s", error or "no answer in time")

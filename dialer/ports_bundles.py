@@ -143,8 +143,8 @@ class BundleStore(Protocol):
     async def erasures(self, ids: Collection[int]) -> list[Entry]:
         """The entries that erased some of these."""
 
-    async def cosigned(self, size: int) -> int | None:
-        """The size of the first checkpoint, from this size on, that a witness has signed."""
+    async def vouched(self, size: int) -> int | None:
+        """The size of the checkpoint, from this size on, that most witnesses and authorities vouch for; None: none."""
 
     async def log_entries(self) -> list[Entry]:
         """The entries that say which keys the log had, and whether it was restored."""

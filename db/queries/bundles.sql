@@ -130,9 +130,11 @@ select line from cosignatures where size = $1 order by at, witness
 -- name: timestamps
 select authority, token from timestamps where size = $1 order by at, authority
 
--- name: cosigned
--- The first checkpoint from this size on that a witness has signed.
-select min(size) from cosignatures where size >= $1
+-- name: vouched
+-- Of the checkpoints from this size on the one that most vouch for, and the oldest of those.
+select size
+from (select size from cosignatures where size >= $1 union all select size from timestamps where size >= $1) as said
+group by size order by count(*) desc, size limit 1
 
 -- name: decision_payloads
 select p.payload

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 import asyncpg
 import pypdfium2  # type: ignore[import-untyped]
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from db.attempt_store import PostgresAttemptStore
 from db.bundle_store import PostgresBundleStore
@@ -32,6 +33,7 @@ from dialer.ports_refusals import NewRefusal, NewReview, SpeechArtefact
 from dialer.report.document import report_of
 from dialer.report.html import page
 from dialer.verifier.command import verify_and_tell
+from dialer.verifier.note import COSIGNATURE, cosign, verifier_key
 from tests.dossiers import dossier
 from tests.gate_world import CHINA, SetClock, World, digits, furnish, open_gate, packs, redeem
 from tests.shell import Shell, query
@@ -77,7 +79,11 @@ async def refuse(registers: Registers, callee: str, call: int, clip: str, at: da
     await registers.refusals.review(NewReview(digits(callee), "acme", at, said, "1795500000.1", call))
 
 
-def plain(settings: Settings, database: Database) -> Bundles:
+async def nobody() -> None:
+    """Nobody vouches."""
+
+
+def plain(settings: Settings, database: Database, vouch: Callable[[], Awaitable[None]] = nobody) -> Bundles:
     """Bundles without reports, which cost time."""
 
     def render(_: Dossier, __: Languages) -> Rendering:
@@ -90,6 +96,7 @@ def plain(settings: Settings, database: Database) -> Bundles:
         render=render,
         render_stretch=lambda _, __, ___: Rendering({}),
         seal=sealed,
+        vouch=vouch,
         folders=Folders(settings.artefacts_folder, settings.clips_folder),
         version="0",
         seal_patience_s=0.2,
@@ -275,6 +282,38 @@ async def dossier_of(database: Database, complaint: int) -> Dossier:
         found = await reader.complaint(complaint)
         assert found is not None
         return dossier(await reader.gather(Scope(*found, complaint)), subject={"complaint": complaint})
+
+
+async def test_who_vouches_for_it(
+    settings: Settings, database: Database, registers: Registers, dsn: str, tmp_path: Path, owner: asyncpg.Connection
+) -> None:
+    """Of the checkpoints that cover the export the one that a witness has signed is taken, with its time stamp."""
+    history, file = await made(settings, database, registers, dsn), tmp_path / "matter.zip"
+    key = Ed25519PrivateKey.generate()
+
+    async def vouch() -> None:
+        await registers.sellers.add("late", "Late Ltd")
+        await seal(settings, database)
+        newest = await open_proofs(database).latest()
+        assert newest is not None
+        line = str(cosign(newest.note.text, "witness", key, clock()))
+        await owner.execute("insert into cosignatures values ($1, 'w', $2, now())", newest.checkpoint.size, line)
+        await owner.execute("insert into timestamps values ($1, 'a', $2, now())", newest.checkpoint.size, b"token")
+
+    exported = await plain(settings, database, vouch).export(Asked(digits(history.callee)), file)
+    assert (exported.cosignatures, exported.timestamps) == (1, 1)
+    assert member(file, "timestamps/1.tsr") == b"token"
+    witness = str(verifier_key("witness", key, COSIGNATURE))
+    other = str(verifier_key("witness", Ed25519PrivateKey.generate(), COSIGNATURE))
+    false = [falsehoods(file, await pinned(database), each) for each in (witness, other)]
+    assert ["timestamps/1.tsr" in each[0] for each in false] == [True, False]
+    assert [len(each) for each in false] == [1, 2]
+
+
+def falsehoods(bundle: Path, keys: Sequence[str], witness: str) -> list[str]:
+    """What the verifier finds false when this witness must have signed."""
+    text, _ = verify_and_tell(bundle, list(keys), [witness], [], language="en", as_json=False)
+    return [line for line in text.splitlines() if line.startswith("FALSE:  ")]
 
 
 async def test_nothing_is_known(
