@@ -14,6 +14,7 @@ from .archive import Archive, MemberFault
 from .documents import DocumentFault, read_object, whole
 from .entries import NAME as ENTRIES
 from .entries import EntryReader, Found
+from .leaf import canonical
 from .note import COSIGNATURE, Checkpoint, Note, NoteFault, VerifierKey, read_checkpoint, read_key, read_note, verify
 from .report import Check, Place, Report
 from .stretch import StretchReader, read_claim
@@ -66,7 +67,7 @@ def verify_bundle(file: BinaryIO, trust: Trust) -> Report:
     """Verify a bundle. Raises `ArchiveFault` or `BundleFault` when it cannot be read; all else is in the report."""
     archive = Archive(file)
     manifest = _manifest(archive)
-    report = Report()
+    report = Report(_about(manifest))
     report.facts |= {
         "format": FORMAT,
         "log": manifest.name,
@@ -115,6 +116,15 @@ def _manifest(archive: Archive) -> Manifest:
         return _read_manifest(fields)
     except (MemberFault, DocumentFault, NoteFault) as fault:
         raise BundleFault(f"`bundle.json`: {fault.said.english}", f"`bundle.json`：{fault.said.chinese}") from None
+
+
+def _about(manifest: Manifest) -> Words:
+    subject, name = shown(canonical(manifest.subject).decode()), shown(manifest.name)
+    made_at, program = shown(manifest.made_at), shown(manifest.program)
+    return Words(
+        f"{subject}, from the log `{name}`, made {made_at} by Heedline {program}",
+        f"{subject}，来自日志 `{name}`，由 Heedline {program} 于 {made_at} 生成",
+    )
 
 
 def _read_manifest(fields: dict[str, Any]) -> Manifest:
@@ -194,7 +204,8 @@ def _checkpoint(report: Report, archive: Archive, manifest: Manifest) -> tuple[N
             f"it is of the log `{origin}`, and the bundle of `{name}`", f"它属于日志 `{origin}`，而证据包属于 `{name}`"
         )
         report.false(Check.CHECKPOINT, place, said)
-    report.facts["checkpoint"] = {"size": checkpoint.size, "root": checkpoint.root.hex()}
+    signers = [f"{line.name}+{line.key_hash.hex()}" for line in note.signatures]
+    report.facts["checkpoint"] = {"size": checkpoint.size, "root": checkpoint.root.hex(), "signers": signers}
     return note, checkpoint
 
 

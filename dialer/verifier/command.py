@@ -147,4 +147,6 @@ def _told_error(said: Words, language: str, as_json: bool) -> str:
 
 
 def _dumped(document: Any) -> str:
-    return json.dumps(document, ensure_ascii=False, indent=2)
+    """JSON with its texts legible, and nothing in it that steers a terminal."""
+    text = json.dumps(document, ensure_ascii=False, indent=2)
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)

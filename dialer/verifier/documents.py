@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable
 from typing import Any, NoReturn
 
 from .leaf import canonical
@@ -16,13 +15,28 @@ class DocumentFault(Fault):
     """Bytes that are not the JSON object that they should be."""
 
 
+def _no_float(_: str) -> NoReturn:
+    raise DocumentFault("the JSON holds a number that is not whole", "JSON 含有非整数")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise DocumentFault("a name occurs twice in the JSON", "JSON 中有重复的名称")
+    return value
+
+
+_CANONICAL = json.JSONDecoder(parse_float=_no_float, parse_constant=_no_float)
+_LOOSE = json.JSONDecoder(parse_float=_no_float, parse_constant=_no_float, object_pairs_hook=_once)
+
+
 def read_object(data: bytes) -> dict[str, Any]:
     """A JSON object from its canonical bytes (RFC 8785; no floats). Raises `DocumentFault`.
 
     That the bytes come out again is the whole check: a name that occurs twice, white space, another order or another
     way of writing a character would not.
     """
-    value = _parsed(data)
+    value = _parsed(data, _CANONICAL)
     try:
         same = canonical(value) == data
     except (ValueError, RecursionError):
@@ -34,16 +48,14 @@ def read_object(data: bytes) -> dict[str, Any]:
 
 def read_loose_object(data: bytes) -> dict[str, Any]:
     """A JSON object in any form in which no name occurs twice. Raises `DocumentFault`."""
-    return _parsed(data, _once)
+    return _parsed(data, _LOOSE)
 
 
-def _parsed(data: bytes, pairs: Callable[[list[tuple[str, Any]]], dict[str, Any]] | None = None) -> dict[str, Any]:
+def _parsed(data: bytes, decoder: json.JSONDecoder) -> dict[str, Any]:
     try:
-        text = data.decode("utf-8")
+        value = decoder.decode(data.decode("utf-8"))
     except UnicodeDecodeError:
         raise DocumentFault("it is not UTF-8", "不是 UTF-8") from None
-    try:
-        value = json.loads(text, parse_float=_no_float, parse_constant=_no_float, object_pairs_hook=pairs)
     except RecursionError:
         raise DocumentFault("the JSON is nested too deeply", "JSON 嵌套过深") from None
     except DocumentFault:
@@ -52,17 +64,6 @@ def _parsed(data: bytes, pairs: Callable[[list[tuple[str, Any]]], dict[str, Any]
         raise DocumentFault("it is not JSON", "不是 JSON") from None
     if not isinstance(value, dict):
         raise DocumentFault("it is not a JSON object", "不是 JSON 对象")
-    return value
-
-
-def _no_float(_: str) -> NoReturn:
-    raise DocumentFault("the JSON holds a number that is not whole", "JSON 含有非整数")
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise DocumentFault("a name occurs twice in the JSON", "JSON 中有重复的名称")
     return value
 
 

@@ -21,6 +21,7 @@ SALT_SIZE = 16
 _COMMITMENT_SIZE = 32
 _GREATEST = 2**63 - 1
 _KIND = re.compile(r"[a-z0-9_.]{1,64}")
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 _MEMBERS = {"at", "commitment", "entry", "kind", "subject", "v"}
 
 
@@ -99,7 +100,7 @@ def _digest(text: Any) -> bytes:
 
 def canonical(value: Any) -> bytes:
     """RFC 8785 for plain data without floats and with ASCII keys."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8")
+    return _ENCODER.encode(value).encode("utf-8")
 
 
 def _whole(value: Any) -> bool:

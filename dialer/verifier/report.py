@@ -78,8 +78,9 @@ class Finding:
 
 @dataclass
 class Report:
-    """All that was found in one file."""
+    """All that was found in one file; `about`: what the file says that it is."""
 
+    about: Words | None = None
     subject: str = ""
     findings: list[Finding] = field(default_factory=list)
     counts: Counter[Degree] = field(default_factory=Counter)
@@ -129,8 +130,8 @@ class Report:
         return {"right": self.is_right, "counts": counts, "facts": self.facts, "findings": listed}
 
     def lines(self, language: str) -> list[str]:
-        """For people: what is proven, then warnings, then what is false, then the conclusion."""
-        shown: list[str] = []
+        """For people: what it is, what is proven, then warnings, then what is false, then the conclusion."""
+        shown = [_ABOUT.by(language) + self.about.by(language)] if self.about else []
         for degree, mark in _MARKS:
             found = self.of(degree)
             if degree is Degree.RIGHT and not self.is_right:
@@ -155,6 +156,7 @@ class Report:
         return Words("right", "属实")
 
 
+_ABOUT = Words("about:   ", "关于：")
 _MARKS = (
     (Degree.RIGHT, Words("right:   ", "属实：")),
     (Degree.WARNING, Words("WARNING: ", "警告：")),

@@ -156,20 +156,19 @@ def inclusion_path(index: int, size: int, subtree: Subtree) -> list[bytes]:
 def root_by_inclusion(index: int, size: int, leaf: bytes, path: Sequence[bytes]) -> bytes:
     """The root that a leaf's hash and its audit path lead to. Raises `ProofFault` for a path of a wrong length."""
     _within(index, size)
-    steps: list[bool] = []
-    low, high = 0, size
-    while high - low > 1:
-        middle = low + split(high - low)
-        steps.append(index < middle)
-        low, high = (low, middle) if index < middle else (middle, high)
-    if len(steps) != len(path):
+    inner = (
+        index ^ (size - 1)
+    ).bit_length()  # up to where the leaf's way meets the right edge; above, all siblings are left
+    needed = inner + (index >> inner).bit_count()
+    if len(path) != needed:
         raise ProofFault(
-            f"the path has {len(path)} hashes, and leaf {index} of {size} needs {len(steps)}",
-            f"路径有 {len(path)} 个散列，而 {size} 片叶中的第 {index} 片需要 {len(steps)} 个",
+            f"the path has {len(path)} hashes, and leaf {index} of {size} needs {needed}",
+            f"路径有 {len(path)} 个散列，而 {size} 片叶中的第 {index} 片需要 {needed} 个",
         )
     root = leaf
-    for sibling, is_left in zip(_whole(path), reversed(steps), strict=True):
-        root = node_hash(root, sibling) if is_left else node_hash(sibling, root)
+    for level, sibling in enumerate(_whole(path)):
+        is_right = level >= inner or index >> level & 1
+        root = node_hash(sibling, root) if is_right else node_hash(root, sibling)
     return root
 
 

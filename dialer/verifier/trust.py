@@ -85,7 +85,7 @@ def check_signed(
 ) -> None:
     """Report whether a checkpoint is signed: by a pinned key or its successor, else, when none is pinned, by one of the
     file's `own`."""
-    signers = [key for key in {*own, *pinned} if _signs(report, place, note, key)]
+    signers = [key for key in dict.fromkeys([*own, *pinned]) if _signs(report, place, note, key)]
     steps = list(successions)
     trusted = _followed(report, pinned, steps) if pinned else set(own)
     good = [key for key in signers if key in trusted and key.name == checkpoint.origin]

@@ -50,6 +50,7 @@ def test_right(made: tuple[LogMaker, Path]) -> None:
     text, code = said(folder / "right.zip", str(log.verifier))
     assert (text.splitlines()[-1], code) == ("right", 0)
     assert "4 entries, all of them in the log" in text
+    assert text.startswith('about:   {"number":"+442079460123"}, from the log `example.org/log`, made 2026-11-24T10:00')
     text, code = said(folder / "right.zip", str(log.verifier), language="zh")
     assert (text.splitlines()[-1], code) == ("属实", 0)
     assert "4 个条目" in text
@@ -137,6 +138,17 @@ def test_json(made: tuple[LogMaker, Path]) -> None:
     assert told["facts"]["entries"] == 4
     text, code = said(folder / "none.zip", as_json=True)
     assert (code, json.loads(text)["right"]) == (2, None)
+
+
+def test_nothing_steers_a_terminal(tmp_path: Path) -> None:
+    """What a bundle says of itself is told without its control characters, in either form, and none is lost in JSON."""
+    parts, file = busy_log().bundle([1]), tmp_path / "steering.zip"
+    parts.manifest["subject"] = {"call": "\x1b[2J\x9b31m\u202e\U000e0001"}
+    file.write_bytes(parts.zipped())
+    assert said(file)[0].replace("\n", "").isprintable()
+    text, _ = said(file, as_json=True)
+    assert text.replace("\n", "").isprintable()
+    assert json.loads(text)["facts"]["subject"] == parts.manifest["subject"]
 
 
 def test_unreadable(made: tuple[LogMaker, Path], tmp_path: Path) -> None:

@@ -153,6 +153,14 @@ def test_lying_bomb() -> None:
     assert peak < 8 << 20
 
 
+def test_shorter_than_declared() -> None:
+    """A member that says that it is larger than it is is cut."""
+    with zipfile.ZipFile(io.BytesIO(RIGHT)) as archive:
+        nth, size = archive.namelist().index("checkpoint"), archive.getinfo("checkpoint").file_size
+    data = _patched(RIGHT, CENTRAL, 24, struct.pack("<L", size + 5), nth)
+    assert "file | checkpoint | it cannot be unpacked: it is cut" in false_of(verify_bundle(io.BytesIO(data), Trust()))
+
+
 def test_many_members() -> None:
     """An index that is too large to be read into memory is refused."""
     data = RIGHT[:-22] + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 9, 9, 1 << 30, 0, 0)
