@@ -114,10 +114,10 @@ begin
     insert into erased_refusals (callee_hmac, seller_id, refusal_id, at)
         select * from unnest(p_hmac, p_seller_id, p_refusal_id, p_refused_at);
     perform evidence_write(
-        p_at, array_agg('refusal.hashed'::text order by id), array_agg(id order by id), '{}',
+        p_at, array_agg('refusal.hashed'::text), array_agg(t.id order by t.id), '{}',
         array_agg(format('{"at":%s,"by":%s,"kind":"refusal.hashed","refusal":%s,"refused_at":%s,"seller":%s}',
-                         to_json(instant_text(p_at)), to_json(p_by), id, to_json(instant_text(refused_at)),
-                         coalesce(to_json(s.code)::text, 'null')) order by id))
+                         to_json(instant_text(p_at)), to_json(p_by), t.id, to_json(instant_text(t.refused_at)),
+                         coalesce(to_json(s.code)::text, 'null')) order by t.id))
         from unnest(p_seller_id, p_refusal_id, p_refused_at) as t(seller_id, id, refused_at) left join sellers s on s.id = t.seller_id;
 end
 $$;
@@ -198,7 +198,7 @@ begin
         where id = any (p_decisions) and (callee is not null or callee_text <> '' or call_id <> '');
     get diagnostics touched = row_count;
     changed := changed + touched;
-    update attempts set callee = null, callee_text = '',
+    update attempts set callee = null, callee_text = '', carrier_call_id = null,
                         expires_at = case when redeemed_at is null then least(expires_at, p_at) else expires_at end
         where decision_id = any (p_decisions) and (callee is not null or callee_text <> '');
     delete from webhook_deliveries w using webhooks h where w.webhook_id = h.id and w.refusal_id = any (p_refusals);
