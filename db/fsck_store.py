@@ -125,7 +125,8 @@ class PostgresSnapshot:
         """SHA-256 of files that rows name, and whether it is a clip."""
         with translated():
             async for row in self._connection.cursor(_SQL["files"], prefetch=_BATCH):
-                yield row["name"], row["clip"]
+                if row["name"] is not None:
+                    yield row["name"], row["clip"]
 
     async def _each(
         self,

@@ -62,6 +62,7 @@ STATEMENTS = {
             call_id, outcome, reasons, rule_version) overriding system value
         select id + 100000, at, callee_text, seller_code, purpose, presented, trunk, path, call_id, outcome, reasons,
             rule_version from decisions where outcome = 'REFUSE' order by id limit 1""",
+    "hashed refusal deleted": "delete from erased_refusals",
     "cosignature changed": "update cosignatures set size = (select max(size) from checkpoints)",
 }
 _LATER = 250

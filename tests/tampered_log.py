@@ -20,12 +20,12 @@ from db.fsck_store import PostgresSnapshot
 from dialer.app import Database, open_database, open_imports, open_registers
 from dialer.config import Settings, load
 from dialer.evidence.tiles import Growth
-from dialer.evidence_node import open_proofs, seal
+from dialer.evidence_node import open_erasures, open_proofs, seal
 from dialer.fsck.run import Checked, Kept, check
 from dialer.import_rows import CONSENTS
 from dialer.imports import Sheet
 from dialer.log_keys import KeyRing
-from dialer.numbers import parse
+from dialer.numbers import Number, parse
 from dialer.ports_attempts import Alarm, AttemptFacts
 from dialer.ports_refusals import NewRefusal
 from dialer.verifier.leaf import leaf_data
@@ -33,9 +33,8 @@ from dialer.verifier.note import Checkpoint, Note, VerifierKey, sign, verifier_k
 from dialer.verifier.tree import leaf_hash
 from dialer.witness_key import witness_key
 from tests.gate_world import CHINA, GRANTED, SELLER, SetClock, World, digits, furnish, open_gate, redeem
+from tests.log_world import LEAVES
 
-LEAVES = """select l.index, e.id, e.at, e.kind, e.subject, e.commitment from leaves l join evidence e on e.id = l.entry
-            order by l.index"""
 _CALLS = 120
 
 
@@ -109,9 +108,11 @@ async def _second_half(world: World, database: Database, settings: Settings) -> 
     refused = world.fresh()
     for seller in (SELLER, None):
         await world.registers.refusals.add(NewRefusal(digits(refused), seller, "web", GRANTED, note="no more"))
-    consented = await world.callee()
-    number = parse(consented)
-    await world.registers.consents.withdraw(number, SELLER)  # type: ignore[arg-type] # it is a number
+    withdrawn, erased = parse(await world.callee()), parse(agreed[0])
+    assert isinstance(withdrawn, Number)
+    assert isinstance(erased, Number)
+    await world.registers.consents.withdraw(withdrawn, SELLER)
+    await open_erasures(settings, database, "test").erase(erased, "he asked", despite="an order of a court")
     await PostgresAttemptStore(database.pool).raise_alarm(
         Alarm(datetime(2026, 10, 21, 3, tzinfo=UTC), "no_permit", "PJSIP/carrier-1", "hung up")
     )
@@ -175,7 +176,7 @@ def log_key(log: SoundLog) -> Ed25519PrivateKey:
 async def grow_anew(connection: asyncpg.Connection, *, roots: bool, key: Ed25519PrivateKey | None = None) -> None:
     """Make the tree anew from the entries; with `roots` the checkpoints too, signed with `key`."""
     rows = await connection.fetch(LEAVES)
-    hashes = [leaf_hash(leaf_data(*row[1:])) for row in rows]
+    hashes = [leaf_hash(leaf_data(*row)) for row in rows]
     await connection.execute("delete from tiles")
     growth = Growth(0, {})
     growth.extend(hashes)
@@ -233,6 +234,8 @@ async def cut_off(connection: asyncpg.Connection) -> None:
             await connection.execute(f"delete from {table} where id = $1", row["subject"])  # noqa: S608
         if row["kind"] == "decision":
             await connection.execute("delete from attempts where decision_id = $1", row["subject"])
+        if row["kind"] == "refusal.hashed":
+            await connection.execute("delete from erased_refusals where refusal_id = $1", row["subject"])
     for table, column in (("evidence_payloads", "entry"), ("evidence", "id")):
         await connection.execute(f"delete from {table} where {column} in ({gone})", size)  # noqa: S608
     await connection.execute("delete from unsealed")

@@ -101,6 +101,7 @@ from attempts a where a.decision_id = any ($1)
 
 -- name: record_end
 select a.decision_id as id, a.dialled_at, a.ringing_at, a.answered_at, a.ended_at, a.cause, a.sip_status, a.dial_status,
+       a.carrier_call_id,
        (select max(e.id) from evidence e
         where e.subject = a.decision_id and e.kind in ('attempt.ended', 'attempt.amended')) as newest,
        (select min(l.index) from evidence d join leaves l on l.entry = d.id
@@ -135,6 +136,16 @@ from suppression_imports i left join suppression_lists l on l.id = i.list_id whe
 -- name: record_review
 select id, decision, refusal_id, decided_by from speech_reviews where id = any ($1)
 
+-- name: record_hashed
+select r.refusal_id as id, s.code as seller, r.at as refused_at
+from erased_refusals r left join sellers s on s.id = r.seller_id where r.refusal_id = any ($1)
+
+-- name: record_complaint
+select c.id, c.callee, c.case_number, c.source, c.authority, c.cli, s.code as seller, c.channel, c.received_at, c.due_at, c.text,
+       c.refusal_id as refusal, c.answer, c.outcome,
+       (select max(e.id) from evidence e where e.subject = c.id and e.kind = 'complaint.answered') as newest
+from complaints c left join sellers s on s.id = c.seller_id where c.id = any ($1)
+
 -- name: alone
 -- Rows without the entry that must be there.
 select 'decisions' as table, d.id as row, 'decision' as kind from decisions d
@@ -160,6 +171,12 @@ union all
 select 'speech_reviews', r.id, 'review.decided' from speech_reviews r
 where r.decision is not null and not exists (select from evidence e where e.subject = r.id and e.kind = 'review.decided')
 union all
+select 'erased_refusals', h.refusal_id, 'refusal.hashed' from erased_refusals h
+where not exists (select from evidence e where e.subject = h.refusal_id and e.kind = 'refusal.hashed')
+union all
+select 'complaints', c.id, 'complaint.received' from complaints c
+where not exists (select from evidence e where e.subject = c.id and e.kind = 'complaint.received')
+union all
 -- a withdrawal that was imported with its consent is in the entry of both
 select 'consents', c.id, 'consent.withdrawn' from consents c
 where c.withdrawn_at is not null
@@ -181,9 +198,10 @@ where e.kind = $1 and position('"batch":"' in p.payload) = 0
 
 -- name: files
 -- What rows name by hash: clips, and what was taken in as a file.
-select artefact ->> 'clip' as name, true as clip from refusals where artefact ->> 'clip' <> ''
+select artefact_file(artefact) as name, artefact ->> 'kind' = 'speech' as clip from refusals
+where artefact ->> 'kind' = 'speech' or artefact ->> 'location' like 'artefacts/%'
 union
-select artefact ->> 'clip', true from speech_reviews where artefact ->> 'clip' <> ''
+select artefact_file(artefact), true from speech_reviews where artefact_file(artefact) is not null
 union
 select encode(artefact_sha256, 'hex'), false from consents
 where artefact_location = 'artefacts/' || encode(artefact_sha256, 'hex')

@@ -53,13 +53,15 @@ class CheckpointRow:
 @dataclass(frozen=True, slots=True)
 class Keys:
     """The log's name and keys by id; `since`, in order: from which index on which key signs. `waiting`: keys whose
-    entry is not sealed yet; `restored`: keys that were made when an old state of the database was accepted."""
+    entry is not sealed yet; `restored`: keys that were made when the log went on after a loss; `former`: names that it
+    then gave up."""
 
     name: str
     by_id: dict[int, VerifierKey] = field(default_factory=dict)
     since: tuple[tuple[int, VerifierKey], ...] = ()
     waiting: frozenset[VerifierKey] = frozenset()
     restored: frozenset[VerifierKey] = frozenset()
+    former: frozenset[str] = frozenset()
 
     def at(self, size: int) -> VerifierKey | None:
         """The key that signs the checkpoint of this size: the newest one that a leaf within it introduces."""
@@ -87,7 +89,9 @@ def link_keys(name: str, rows: dict[int, VerifierKey], entries: Sequence[KeyEntr
     """The keys in the order in which entries (in the log's order) introduce them; a break of the chain is a fault."""
     known = {str(key): key for key in rows.values()}
     since: list[tuple[int, VerifierKey]] = []
-    waiting, restored = set(), set()
+    waiting: set[VerifierKey] = set()
+    restored: set[VerifierKey] = set()
+    former: set[VerifierKey] = set()
     for entry in entries:
         payload = _object(entry.payload)
         text = payload.get("key" if entry.kind == "log.key_added" else "new")
@@ -100,15 +104,17 @@ def link_keys(name: str, rows: dict[int, VerifierKey], entries: Sequence[KeyEntr
             _check_rotation(payload, entry, known, findings)
         if entry.kind == "log.restored":
             restored.add(key)
+            former.update(old for old in (known.get(str(payload.get("old"))),) if old and old.name != key.name)
         if entry.index is not None:
             since.append((entry.index, key))
         else:
             waiting.add(key)
-    introduced = waiting.union(key for _, key in since)
+    introduced = waiting.union((key for _, key in since), former)
+    former_names = {key.name for key in former}
     for key in rows.values():
         if key not in introduced:
             findings.add(FaultKind.KEY_UNLINKED, None, None, key=key.id)
-    return Keys(name, rows, tuple(since), frozenset(waiting), frozenset(restored))
+    return Keys(name, rows, tuple(since), frozenset(waiting), frozenset(restored), frozenset(former_names))
 
 
 def _check_rotation(

@@ -22,7 +22,9 @@ Pair = tuple[str, Any, Any]
 
 _ABSENT = object()
 _MOMENT = timedelta(seconds=60)
-_PERSONAL = frozenset({"callee", "callee_text", "note", "agent", "artefact", "presented", "call_id", "address", "text"})
+_PERSONAL = frozenset(
+    {"callee", "callee_text", "note", "agent", "artefact", "presented", "call_id", "carrier_call_id", "text", "cli"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,10 @@ def _redeemed(entry: Said, payload: Fields, row: Fields) -> Iterator[Pair]:
     yield "redeemed_at", entry.at, row["redeemed_at"]
 
 
-_SEEN = ("dialled_at", "ringing_at", "answered_at", "ended_at", "cause", "sip_status", "dial_status")
+_SEEN = (
+    *("dialled_at", "ringing_at", "answered_at", "ended_at"),
+    *("cause", "sip_status", "dial_status", "carrier_call_id"),
+)
 
 
 def _ended(entry: Said, payload: Fields, row: Fields) -> Iterator[Pair]:
@@ -213,6 +218,37 @@ def _import(_: Said, payload: Fields, row: Fields) -> Iterator[Pair]:
     yield "sha256", _get(payload, "file_sha256"), row["sha256"].hex()
 
 
+def _hashed(_: Said, payload: Fields, row: Fields) -> Iterator[Pair]:
+    yield from _same(payload, row, ("seller", "refused_at"))
+
+
+def _complaint(_: Said, payload: Fields, row: Fields) -> Iterator[Pair]:
+    yield "callee", _get(payload, "callee"), _number(row["callee"])
+    names = (
+        "case_number",
+        "source",
+        "authority",
+        "cli",
+        "seller",
+        "channel",
+        "received_at",
+        "due_at",
+        "text",
+        "refusal",
+    )
+    yield from _same(payload, row, names)
+
+
+def _answered(entry: Said, payload: Fields, row: Fields) -> Iterator[Pair]:
+    """A further answer stands in the place of the first."""
+    if row["newest"] == entry.entry:
+        yield from _same(payload, row, ("answer",))
+
+
+def _closed(_: Said, payload: Fields, row: Fields) -> Iterator[Pair]:
+    yield from _same(payload, row, ("outcome",))
+
+
 def _review(_: Said, payload: Fields, row: Fields) -> Iterator[Pair]:
     yield "decision", _get(payload, "decision"), row["decision"]
     yield "refusal_id", _get(payload, "refusal"), row["refusal_id"]
@@ -229,6 +265,10 @@ RECORDS: tuple[Record, ...] = (
     Record("alarm", "alarms", ("alarm",), _alarm),
     Record("import", "suppression_imports", ("list.imported",), _import),
     Record("review", "speech_reviews", ("review.decided",), _review),
+    Record("hashed", "erased_refusals", ("refusal.hashed",), _hashed),
+    Record("complaint", "complaints", ("complaint.received",), _complaint),
+    Record("complaint", "complaints", ("complaint.answered",), _answered),
+    Record("complaint", "complaints", ("complaint.closed",), _closed),
 )
 """`alarm` stands for every kind that begins with it."""
 

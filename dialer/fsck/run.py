@@ -247,7 +247,14 @@ class _Anchors:
         except NoteFault as fault:
             findings.add(FaultKind.KEPT_KEY, None, None, where=kept.where, why=fault.said)
             return
-        if said.size > self._outline.size:
+        if said.origin in self._outline.keys.former:
+            self._checked.notes.append(
+                Words(
+                    f"the checkpoint in `{kept.where}` is of `{said.origin}`, a name that the log gave up after a loss",
+                    f"`{kept.where}` 中的检查点属于 `{said.origin}`，日志在丢失之后已放弃该名称",
+                )
+            )
+        elif said.size > self._outline.size:
             size, leaves = said.size, self._outline.size
             findings.add(FaultKind.KEPT_SHORTER, None, None, where=kept.where, size=size, leaves=leaves)
         elif said.size <= self._checked.start - self._checked.start % STRETCH and self._checked.start:
