@@ -96,7 +96,9 @@ async def last_verification(database: Database) -> Verification | None:
 
 async def _fsck(settings: Settings) -> dict[str, Any]:
     """What `heedline evidence fsck --json` prints. Raises `HeedlineError` when it could not tell."""
-    environment = {**os.environ, "HEEDLINE_HOME": str(settings.home), "HEEDLINE_CONFIG": str(settings.file)}
+    environment = {**os.environ, "HEEDLINE_HOME": str(settings.home)}
+    if settings.file.exists():
+        environment["HEEDLINE_CONFIG"] = str(settings.file)
     if settings.database.url and settings.database.password_file is None:
         environment["HEEDLINE_DATABASE_URL"] = settings.database.url
     command = (sys.executable, "-m", "dialer.cli", "evidence", "fsck", "--json", "--processes", "0")
