@@ -28,7 +28,7 @@ class Entry:
 @dataclass(frozen=True, slots=True)
 class Call:
     """One decision with the attempt that it permitted, if any. What was not seen (or is erased) is None. `redeemed_at`:
-    when its permit was used, so that the call left."""
+    when its permit was used, so that the call left; `carrier_call_id`: the SIP Call-ID towards the carrier."""
 
     id: int
     at: datetime
@@ -53,6 +53,7 @@ class Call:
     cause: int | None = None
     sip_status: int | None = None
     dial_status: str | None = None
+    carrier_call_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

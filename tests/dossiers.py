@@ -97,6 +97,7 @@ def call(id: int, at: datetime, outcome: str = "ALLOW", reasons: Sequence[str] =
         cause=16 if answered else 19,
         sip_status=200 if answered else 480,
         dial_status="ANSWER" if answered else "NOANSWER",
+        carrier_call_id=f"{id}@carrier",
     )
 
 

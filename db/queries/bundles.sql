@@ -8,7 +8,7 @@ select id, callee from decisions where call_id = $1 order by id limit 1000
 -- name: decisions
 select d.id, d.at, d.callee, d.callee_text, d.seller_code as seller, d.purpose, d.presented, d.trunk, d.path, d.call_id,
        d.outcome, d.reasons, d.until, d.rule_version, a.redeemed_at, a.redeemed_by, a.dialled_at, a.ringing_at,
-       a.answered_at, a.ended_at, a.cause, a.sip_status, a.dial_status
+       a.answered_at, a.ended_at, a.cause, a.sip_status, a.dial_status, a.carrier_call_id
 from decisions d left join attempts a on a.decision_id = d.id
 where d.callee = $1::bigint and $2::bigint[] is null
    or d.id = any ($2::bigint[]) and d.callee is not distinct from $1::bigint

@@ -221,6 +221,7 @@ def _steps(call: Call, words: Words) -> list[tuple[str, str]]:
         (say("Course", "经过"), f"{call.redeemed_at:%Y-%m-%d}: {course}"),
         (say("Cause, status", "原因、状态"), words.list([shown(each, 60) for each in end if each])),
         (say("Permit used by", "许可使用者"), shown(call.redeemed_by, 100)),
+        (say("Carrier's Call-ID", "运营商侧 Call-ID"), shown(call.carrier_call_id, 200)),
     ]
 
 

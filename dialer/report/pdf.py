@@ -133,6 +133,8 @@ class _Page(FPDF):
             case Figure():
                 self._figure(block.drawing)
             case Code():
+                if self.will_page_break(14):
+                    self.add_page()
                 self._words(block.text, 9, leading=6, fill=True)
                 self.ln(1.5)
 

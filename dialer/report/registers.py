@@ -28,8 +28,8 @@ def callee_section(dossier: Dossier, words: Words) -> Section | None:
         blocks += [Table(columns, [_review(each, words) for each in matter.reviews])]
     if matter.complaints:
         columns = [
-            (say("Complaint", "投诉"), 12), (say("Received (UTC)", "收到时间（UTC）"), 20), (say("From", "来源"), 16),
-            (say("What it says", "内容"), 34), (say("Answer, outcome", "答复、结果"), 18),
+            (say("Complaint", "投诉"), 19), (say("Received (UTC)", "收到时间（UTC）"), 18), (say("From", "来源"), 14),
+            (say("What it says", "内容"), 32), (say("Answer, outcome", "答复、结果"), 17),
         ]  # fmt: skip
         blocks += [
             Heading(say("Complaints", "投诉")),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 
 from dialer.bundle_records import Dossier
 from dialer.ports_bundles import Call, Listing
@@ -200,31 +199,37 @@ def _after(record: RefusalRecord, dossier: Dossier, words: Words) -> Para:
             )
         )
     ids = words.list([str(call.id) for call in out[:20]]) + ("…" if len(out) > 20 else "")
-    lifted = _lifted(record, out[0].at, dossier)
+    lifting = sorted({each.id for call in out for each in _lifting(record, call, dossier)})
+    ids_lifting = words.list([str(id) for id in lifting])
     lift = say(
-        f" Consent {lifted} lifts this refusal." if lifted else "",
-        f"同意 {lifted} 撤销了该拒绝。" if lifted else "",
+        f" Consent {ids_lifting} lifts this refusal." if lifting else "",
+        f"同意 {ids_lifting} 撤销了该拒绝。" if lifting else "",
     )
     exempt = [call for call in out if {"NON_MARKETING", "EMERGENCY"} & set(call.reasons)]
     other = say(
         f" {len(exempt)} of them are no marketing calls." if exempt else "",
         f"其中 {len(exempt)} 次不是营销电话。" if exempt else "",
     )
+    bare = [call for call in out if call not in exempt and not _lifting(record, call, dossier)]
     text = say(
         f"Refusal {record.id}: {len(out)} call{'s' if len(out) > 1 else ''} left after it{scope}: {ids}.{lift}{other}"
         f"{stopped}",
         f"拒绝 {record.id}：此后呼出 {len(out)} 次{scope}：{ids}。{lift}{other}{stopped}",
     )
-    return Para(text, warns=lifted is None and len(exempt) < len(out))
+    return Para(text, warns=bool(bare))
 
 
 def _concerned(call: Call, seller: str | None) -> bool:
     return seller is None or call.seller == seller
 
 
-def _lifted(record: RefusalRecord, before: datetime, dossier: Dossier) -> int | None:
-    """The consent that lifted the refusal by then."""
-    for each in dossier.matter.consents:
-        if each.consent.lifts == record.id and each.consent.granted_at <= before:
-            return each.id
-    return None
+def _lifting(record: RefusalRecord, call: Call, dossier: Dossier) -> list[ConsentRecord]:
+    """The consents that had lifted the refusal for a call's seller by then."""
+    return [
+        each
+        for each in dossier.matter.consents
+        if each.consent.lifts == record.id
+        and each.consent.seller == call.seller
+        and each.consent.granted_at <= call.at
+        and (each.withdrawn_at is None or each.withdrawn_at > call.at)
+    ]
