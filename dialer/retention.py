@@ -30,7 +30,7 @@ _STRETCH = 2_000
 # Ids of decisions follow their times roughly: those of several nodes are some seconds apart.
 _DISORDER = timedelta(days=1)
 _SETTING = "evidence.keep_days"
-_CAPS = "core.caps"
+_CAPS = "retention.caps"
 
 # By which setting each table's time is told; a recording's own, or the setting of the record that it belongs to.
 _KINDS: Mapping[Table, str] = {
@@ -182,7 +182,7 @@ class Retention:
             return own
         callee = from_e164_digits(each.callee)
         if not isinstance(callee, Number):  # it was one when it was stored: by its prefix no pack can be told
-            return [*own, ("core.numbering", 36_500)]
+            return [*own, ("retention.numbering", 36_500)]
         floors = record_floors(self._packs, callee, each, now, addresses.get(each.callee, ()))
         return [*own, *[(rule, term) for rule, _, term in floors]]
 
