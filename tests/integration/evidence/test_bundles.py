@@ -205,12 +205,7 @@ async def test_what_is_erased_and_what_is_lost(
     history, file = await made(settings, database, registers, dsn), tmp_path / "call.zip"
     bundles = plain(settings, database)
     await bundles.export(Asked(call=str(history.call)), tmp_path / "before.zip")
-    entry = await owner.fetchval("select id from evidence where kind = 'decision' and subject = $1", history.call)
-    async with owner.transaction():
-        await owner.execute("select set_config('heedline.erasing', pg_current_xact_id()::text, true)")
-        await owner.execute("delete from evidence_payloads where entry = $1", entry)
-    said = {"kind": "evidence.erased", "basis": "request", "reason": "asked", "rules": [], "entries": [[entry, entry]]}
-    await PostgresBundleStore(database.pool).witness(clock(), "evidence.erased", canonical(said), None)
+    entry = await erase(owner, "decision", history.call)
     clip = next(settings.clips_folder.glob("*/*.wav"))
     clip.write_bytes(b"forged")
     exported = await bundles.export(Asked(call=str(history.call)), file)
@@ -221,6 +216,20 @@ async def test_what_is_erased_and_what_is_lost(
     (erased,) = [each for each in lines(file) if each["leaf"]["entry"] == entry]
     assert (erased["salt"], erased["payload"]) == (None, None)
     assert "evidence.erased" in kinds(file)
+
+
+async def erase(owner: asyncpg.Connection, kind: str, subject: int) -> int:
+    """What an entry says goes, and another says so; the id of the first."""
+    entry: int = await owner.fetchval("select id from evidence where kind = $1 and subject = $2", kind, subject)
+    said = {"kind": "evidence.erased", "basis": "request", "reason": "asked", "rules": [], "entries": [[entry, entry]]}
+    async with owner.transaction():
+        await owner.execute("select set_config('heedline.erasing', pg_current_xact_id()::text, true)")
+        await owner.execute("delete from evidence_payloads where entry = $1", entry)
+        await owner.execute(
+            "select evidence_write(now(), 'evidence.erased'::text, null::bigint, null::bigint, $1::text)",
+            canonical(said),
+        )
+    return entry
 
 
 async def test_three_hundred_decisions(
@@ -343,21 +352,27 @@ async def test_nobody_seals(settings: Settings, database: Database, registers: R
 
 
 async def test_a_stretch(
-    settings: Settings, database: Database, registers: Registers, dsn: str, tmp_path: Path
+    settings: Settings, database: Database, registers: Registers, dsn: str, tmp_path: Path, owner: asyncpg.Connection
 ) -> None:
     """Every leaf of a stretch is there, those that say that a call left are opened, and the whole verifies."""
     await made(settings, database, registers, dsn)
     await seal(settings, database)
+    gone = await erase(owner, "permit.redeemed", 2)
     bundles, file = plain(settings, database), tmp_path / "stretch.zip"
-    exported: Exported = await bundles.export_stretch(Stretch({"cli": "+862161234567"}, 2, 9), file)
+    exported: Exported = await bundles.export_stretch(Stretch({"cli": "+862161234567"}, 2, 12), file)
     verified(file, await pinned(database))
-    inside = [each for each in lines(file) if 2 <= each["index"] < 9]
-    assert [each["index"] for each in inside] == list(range(2, 9))
-    assert {each["leaf"]["kind"] for each in inside if each["payload"]} == {"permit.redeemed"}
+    inside = [each for each in lines(file) if 2 <= each["index"] < 12]
+    assert [each["index"] for each in inside] == list(range(2, 12))
+    assert [each["leaf"]["entry"] == gone for each in inside if each["leaf"]["kind"] == "permit.redeemed"] == [
+        False,
+        True,
+    ]
+    assert [each["leaf"]["kind"] for each in inside if each["payload"]] == ["permit.redeemed"]
     assert json.loads(member(file, "bundle.json"))["subject"] == {"trace": {"cli": "+862161234567"}}
-    assert exported.entries > 7
-    with pytest.raises(HeedlineError, match="has no stretch from 2 to 900"):
-        await bundles.export_stretch(Stretch({}, 2, 900), file)
+    assert exported.entries > 10
+    for start, end in ((2, 900), (-1, 3), (3, 3)):
+        with pytest.raises(HeedlineError, match=f"has no stretch from {start} to {end}"):
+            await bundles.export_stretch(Stretch({}, start, end), file)
 
 
 def test_the_command(shell: Shell, tmp_path: Path, dsn: str) -> None:
