@@ -102,6 +102,8 @@ def _document(made: Exported) -> dict[str, Any]:
 
 
 def _text(made: Exported) -> None:
+    from dialer.report.labels import label
+
     typer.echo(
         say(
             f"{made.file}: {made.entries} entries, {made.files} files, under the checkpoint of {made.size} leaves "
@@ -111,10 +113,8 @@ def _text(made: Exported) -> None:
         )
     )
     for each in made.missing:
-        of = ", ".join(each.of)
-        typer.echo(
-            say(f"missing: {each.sha256} of {of}: {each.missing}", f"缺失：{of} 的 {each.sha256}：{each.missing}")
-        )
+        of, why = ", ".join(each.of), label("missing", each.missing, language())
+        typer.echo(say(f"missing: {each.sha256} of {of}: {why}", f"缺失：{of} 的 {each.sha256}：{why}"))
     for file, why in made.left_out:
         typer.echo(say(f"left out: {file}: {why}", f"未生成：{file}：{why}"))
     check = f"heedline evidence verify {made.file}"

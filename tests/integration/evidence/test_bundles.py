@@ -389,6 +389,11 @@ def test_the_command(shell: Shell, tmp_path: Path, dsn: str) -> None:
         reports = {name for name in archive.namelist() if name.startswith("report.")}
     assert reports == {"report.en.html", "report.en.pdf"}
     assert shell("evidence", "verify", "a.zip") == 0
+    (tmp_path / "letter.pdf").write_bytes(b"do not call")
+    assert shell("refuse", "+442079460123", "--seller", "acme", "--artefact", "letter.pdf") == 0
+    next((tmp_path / "home" / "artefacts").iterdir()).unlink()
+    assert shell(*arguments, "-o", "a.zip") == 0
+    assert "of refusal 1: not in this node's folders" in shell.out
     assert shell("evidence", "export", "-o", "b.zip") == 2
     assert shell("evidence", "export", "+442079460123", "--call", "1", "-o", "b.zip") == 2
     assert shell("evidence", "export", "--call", "7", "-o", "b.zip") == 1
