@@ -20,6 +20,7 @@ from dialer.fsck.leftovers import batchless, erasures
 from dialer.fsck.records import Record, Said, check_records, record_of
 from dialer.fsck.run import CosignatureRow, Outline
 from dialer.fsck.stretch import STRETCH, TILE, LeafCheck, Row, Stretch, StretchReport
+from dialer.hostile import printable
 from dialer.verifier.leaf import commitment
 from dialer.verifier.note import NoteFault
 from dialer.workers import in_order, process_pool
@@ -138,7 +139,8 @@ class PostgresSnapshot:
         *arguments: Any,
     ) -> None:
         async for row in self._connection.cursor(_SQL[query], *arguments, prefetch=_BATCH):
-            findings.add(kind, row[entry] if entry else None, None, **{name: row[name] for name in details})
+            detail = {name: _shown(row[name]) for name in details}
+            findings.add(kind, row[entry] if entry else None, None, **detail)
 
     async def _alone_unless_imported(self, table: str, kind: str, findings: Findings) -> None:
         """Rows without an entry of their own are from imports of before each row had one: as many as those added."""
@@ -155,6 +157,10 @@ class PostgresSnapshot:
         with translated():
             rows: list[Any] = await self._connection.fetch(_SQL[name], *arguments)
         return rows
+
+
+def _shown(value: Any) -> Any:
+    return printable(value, 64) if isinstance(value, str) else value
 
 
 @contextlib.asynccontextmanager

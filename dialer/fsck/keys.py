@@ -113,7 +113,7 @@ def link_keys(name: str, rows: dict[int, VerifierKey], entries: Sequence[KeyEntr
     former_names = {key.name for key in former}
     for key in rows.values():
         if key not in introduced:
-            findings.add(FaultKind.KEY_UNLINKED, None, None, key=key.id)
+            findings.add(FaultKind.KEY_UNLINKED, None, None, key=printable(key.id, 120))
     return Keys(name, rows, tuple(since), frozenset(waiting), frozenset(restored), frozenset(former_names))
 
 
@@ -161,7 +161,9 @@ def check_checkpoint(row: CheckpointRow, keys: Keys, findings: Findings) -> Chec
     if wrong:
         findings.add(FaultKind.CHECKPOINT_ROW, None, None, size=row.size, why=", ".join(wrong))
     if key is None or not keys.may_sign(key, note, said.size):
-        findings.add(FaultKind.CHECKPOINT_KEY, None, None, size=row.size, key=key.id if key else str(row.key))
+        findings.add(
+            FaultKind.CHECKPOINT_KEY, None, None, size=row.size, key=printable(key.id, 120) if key else str(row.key)
+        )
     if key is None:
         return None
     try:

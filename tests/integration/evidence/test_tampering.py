@@ -246,6 +246,9 @@ def test_the_commands_tell(
         document = shell.json("evidence", "fsck")
         assert document["counts"] == {"payload_changed": 1, "record_changed": 1}
         assert {fault["entry"] is not None for fault in document["faults"]} == {True}
+        monkeypatch.setattr("db.fsck_store.STRETCH", 0)  # else other processes read long logs alone
+        elsewhere = shell.json("evidence", "fsck", "--processes", "1")
+        assert elsewhere["faults"] == document["faults"]
         assert shell("--language", "zh", "evidence", "fsck") == 1
         assert "与其承诺值不符" in shell.out
         assert shell("evidence", "consistency", "7", "latest") == 2
