@@ -39,7 +39,7 @@ class PostgresRegisterStore:
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Commits on a clean exit, otherwise leaves nothing."""
         async with transaction(self._pool) as connection:
-            yield _Transaction(connection)
+            yield RegisterTransaction(connection)
 
     async def sellers(self) -> list[SellerRecord]:
         """All sellers by code."""
@@ -93,7 +93,7 @@ class PostgresRegisterStore:
             return [dict(row) for row in await self._pool.fetch(_SQL[name], *arguments)]
 
 
-class _Transaction(ListStatements, ConsentStatements, RefusalStatements):
+class RegisterTransaction(ListStatements, ConsentStatements, RefusalStatements):
     """Implements `dialer.ports_registers.Transaction`; errors are translated where the transaction was opened."""
 
     def __init__(self, connection: asyncpg.Connection) -> None:

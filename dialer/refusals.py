@@ -26,7 +26,7 @@ from dialer.ports_refusals import (
     RequestArtefact,
     ReviewRecord,
 )
-from dialer.ports_registers import RegisterStore
+from dialer.ports_registers import RegisterStore, Transaction
 from dialer.registers import Register, known_seller
 
 _SKEW = timedelta(minutes=5)
@@ -63,21 +63,27 @@ class Refusals(Register):
         Raises `NotRegistered`, `RegisterError`, `ReceiptConflict`, `StoreUnavailable`; then it is not recorded, but for
         `StoreUnavailable`, after which it may have been: tell it again with the same receipt.
         """
+        async with self._store.transaction() as transaction:
+            recorded = await self.record_within(transaction, refusal)
+        await self.settled(refusal.callee)
+        return recorded
+
+    async def record_within(self, transaction: Transaction, refusal: NewRefusal) -> Recorded:
+        """Record a refusal with what else a transaction does. It binds once that has committed, and calls have settled
+        when `settled` has returned after that. Raises as `record`; then the transaction must not commit."""
         self._check(refusal)
         conduct = self.conduct(refusal.callee)
         rule, version = (conduct.rule or None, conduct.rule_version or None) if conduct else (None, None)
-        async with self._store.transaction() as transaction:
-            if refusal.seller is not None:
-                await known_seller(transaction, refusal.seller)
-            id, known, fits = await transaction.add_refusal(
-                refusal, rule, version, digest_of(refusal), self._payload(refusal, rule, version)
-            )
+        if refusal.seller is not None:
+            await known_seller(transaction, refusal.seller)
+        id, known, fits = await transaction.add_refusal(
+            refusal, rule, version, digest_of(refusal), self._payload(refusal, rule, version)
+        )
         if not fits:
             raise ReceiptConflict(
                 f"receipt `{printable(refusal.receipt or '', 80)}` was given to another refusal",
                 "use a receipt of its own for each refusal",
             )
-        await self._settled(refusal)
         return Recorded(id, known)
 
     async def of(self, callee: Number) -> list[RefusalRecord]:
@@ -159,13 +165,13 @@ class Refusals(Register):
             }
         )
 
-    async def _settled(self, refusal: NewRefusal) -> None:
+    async def settled(self, callee: int) -> None:
         """Wait while a call of this callee lies between the use of its permit and its INVITE, a moment at most."""
         if self._calls is None:
             return
         until = monotonic() + _SETTLE_S
         try:
-            while any(not call.dialled for call in await self._calls.refused_calls((refusal.callee,))):
+            while any(not call.dialled for call in await self._calls.refused_calls((callee,))):
                 if monotonic() >= until:
                     return
                 await asyncio.sleep(_LOOK_S)

@@ -30,7 +30,7 @@ create table complaints (
     unique (source, authority, case_number)
 );
 create index complaints_callee on complaints (callee);
-create index complaints_due on complaints (due_at) where status <> 'closed';
+create index complaints_due on complaints (due_at) where status = 'open';
 
 -- The calls that it is about, by their decisions: found by the callee, the number and the time, or named by a person.
 create table complaint_calls (
@@ -61,6 +61,28 @@ alter table api_tokens drop constraint api_tokens_scopes_check,
         scopes <@ '{refusals:read,refusals:write,complaints:read,complaints:write}' and cardinality(scopes) > 0);
 
 -- What was done in a stretch of time: rows lie in the order of time, so a few bytes for many of them find it.
-create index attempts_at on attempts using brin (at) with (pages_per_range = 32, autosummarize = on);
 create index decisions_at on decisions using brin (at) with (pages_per_range = 32, autosummarize = on);
+create index attempts_at on attempts using brin (at) with (pages_per_range = 32, autosummarize = on);
+create index evidence_at on evidence using brin (at) with (pages_per_range = 32, autosummarize = on);
 create index evidence_rejected on evidence (at) where kind = 'permit.rejected';
+
+-- Calls, and what was to be one, with what each rested on and what the log says of it. `at`: when it left, else when it was
+-- decided; a window is asked for by `decided_at` too, which is indexed, with some minutes more on either side.
+create view traced_calls as
+    select case when a.redeemed_at is not null then 'called' when a.decision_id is not null then 'unused' else 'withheld' end as fate,
+           coalesce(a.redeemed_at, d.at) as at, d.id as decision, d.callee as callee_digits, d.callee_text as callee, d.presented,
+           d.seller_code as seller, d.purpose, d.trunk, d.path, d.call_id, d.outcome, d.reasons, d.rule_version as rules,
+           d.at as decided_at, a.dialled_at, a.ringing_at, a.answered_at, a.ended_at, a.cause, a.sip_status, a.dial_status,
+           (select jsonb_agg(jsonb_build_object(
+                'id', c.id, 'purpose', c.purpose, 'basis', c.basis, 'granted_at', c.granted_at, 'withdrawn_at', c.withdrawn_at,
+                'sha256', encode(c.artefact_sha256, 'hex')) order by c.id)
+            from consents c where c.id = any (a.consents_seen)) as consents,
+           (select jsonb_agg(jsonb_build_object('id', r.id, 'at', r.at, 'how', r.how, 'seller', s.code) order by r.at, r.id)
+            from refusals r left join sellers s on s.id = r.seller_id
+            where r.callee = d.callee and (r.seller_id is null or r.seller_id = d.seller_id)) as refusals,
+           (select array_agg(t.complaint order by t.complaint) from complaint_calls t where t.decision = d.id) as complaints,
+           (select jsonb_agg(jsonb_build_object('kind', e.kind, 'entry', e.id, 'index', l.index) order by e.id)
+            from evidence e left join leaves l on l.entry = e.id
+            where e.subject = d.id and e.kind in ('decision', 'permit.redeemed', 'attempt.ended', 'attempt.amended')) as entries
+    from decisions d left join attempts a on a.decision_id = d.id;
+grant select on traced_calls to heedline_service;
