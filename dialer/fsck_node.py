@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from db.attempt_store import PostgresAttemptStore
@@ -60,16 +61,22 @@ async def check_log(
 
 
 def _kept_here(settings: Settings) -> tuple[list[Kept], list[Words]]:
-    """The last checkpoint that this node knows to be published, and what is to be said of its file."""
-    file = settings.keys_folder / "log.checkpoint"
+    """The last checkpoints that are known here to be published, and what is to be said of them."""
+    kept = [_kept(file) for file in sorted(settings.keys_folder.glob("log*.checkpoint"))]
+    if kept:
+        return [each for each in kept if each is not None], []
+    where = settings.keys_folder
+    english = f"no checkpoint is kept in `{where}`, so that a log that was cut off would not be seen"
+    return [], [Words(english, f"`{where}` 中没有保存检查点，因此无法发现日志被截断")]
+
+
+def _kept(file: Path) -> Kept | None:
+    """The checkpoint in a file that a sealing node writes; None before the first."""
     try:
         committed = json.loads(file.read_text("utf-8"))["committed"]
-    except FileNotFoundError:
-        english = f"this node keeps no checkpoint in `{file}`, so a log that was cut off would not be seen"
-        return [], [Words(english, f"本节点在 `{file}` 中没有保存检查点，因此无法发现日志被截断")]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise FileError(f"`{file}`, which says what was signed last, cannot be read: {error}", "restore it") from error
-    return [Kept(str(file), str(committed))] if committed else [], []
+    return Kept(str(file), str(committed)) if committed else None
 
 
 def open_self_verification(settings: Settings, database: Database, by: str) -> Job:
