@@ -16,6 +16,7 @@ import typer
 from dialer.commands import (
     check,
     clock,
+    complaints,
     consents,
     database,
     demo,
@@ -44,6 +45,7 @@ GROUPS: dict[str, typer.Typer] = {
     "route": routes.app,
     "consent": consents.app,
     "refusal": refusals.app,
+    "complaint": complaints.app,
     "list": lists.app,
     "token": tokens.app,
     "webhook": webhooks.app,
