@@ -101,9 +101,9 @@ class _Interrupted:
     happens: Callable[[], Awaitable[None]]
 
     async def load(
-        self, callees: Sequence[int], since: datetime, now: datetime
+        self, callees: Sequence[int], since: datetime, now: datetime, hashes: Sequence[bytes] | None = None
     ) -> tuple[Configuration, dict[int, CalleeRecord]]:
-        return await self.transaction.load(callees, since, now)
+        return await self.transaction.load(callees, since, now, hashes)
 
     async def record(self, made: Sequence[DecisionRow], now: datetime, permits_expire: datetime) -> list[int]:
         await self.happens()

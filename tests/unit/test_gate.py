@@ -100,7 +100,7 @@ class _Transaction:
             raise StoreUnavailable("away")
 
     async def load(
-        self, callees: Sequence[int], since: datetime, now: datetime
+        self, callees: Sequence[int], since: datetime, now: datetime, hashes: Sequence[bytes] | None = None
     ) -> tuple[Configuration, dict[int, CalleeRecord]]:
         await self.reach(Doing.NO_LOAD)
         of = self.store.record_of
