@@ -8,20 +8,25 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import asyncpg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from db.embedded import EmbeddedServer
-from dialer.app import Database
+from dialer.app import Database, clock
 from dialer.config import Settings, load
 from dialer.errors import HeedlineError, LogFault
-from dialer.evidence_node import open_log_keys, open_proofs, open_sealer, open_sealing, seal
+from dialer.evidence_node import is_sealed_elsewhere, open_log_keys, open_proofs, open_sealer, open_sealing, seal
+from dialer.last_signed import LastSigned
 from dialer.log_keys import rotation_text
-from dialer.verifier.note import NoteFault, read_key, verify
+from dialer.verifier.note import Note, NoteFault, read_key, verify
 from dialer.verifier.tree import check_consistency
 from tests.integration.conftest import fresh_database
 from tests.log_world import AT, MANY, Crashing, Lending, check_whole, intention, order, write
@@ -103,8 +108,10 @@ async def test_a_running_service_covers_an_entry_by_itself(
         proofs = open_proofs(database)
         covered = [await proofs.sealed(await write(database.pool)) for _ in range(3)]
         assert sealing.status()["leads"] is True
+        assert await is_sealed_elsewhere(database)
         last = await write(database.pool)
     assert sealing.status()["problem"] == ""
+    assert not await is_sealed_elsewhere(database)
     for old, new in pairwise(covered):
         path = await proofs.consistency(old.checkpoint.size, new.checkpoint.size)
         check_consistency(old.checkpoint.size, new.checkpoint.size, old.checkpoint.root, new.checkpoint.root, path)
@@ -116,6 +123,37 @@ async def test_an_entry_that_nobody_seals_is_told_of(database: Database) -> None
     """Waiting for a proof ends with the cure."""
     with pytest.raises(HeedlineError, match="is `heedline serve` running"):
         await open_proofs(database).sealed(await write(database.pool), patience_s=0.01)
+
+
+async def test_a_node_that_would_seal_in_another_s_place_looks_on(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    """It remembers how far the log went, and refuses to follow one that was set back since; when entries wait for long
+    and the other does not seal, it says so. A node without the key says that the key is not here."""
+    await seal(settings, database)
+    await write(database.pool)
+    home = settings.model_copy(update={"home": tmp_path})
+    without = open_sealer(home, database.pool)
+    assert not await without.attend()
+    shutil.copytree(settings.keys_folder, home.keys_folder, ignore=shutil.ignore_patterns("*checkpoint*"))
+    sealer = open_sealer(home, database.pool)
+    assert await sealer.attend()
+    await sealer.follow()
+    remembered, latest = LastSigned(home.keys_folder).read(), await open_proofs(database).latest()
+    assert remembered is not None
+    assert latest is not None
+    assert remembered.checkpoint == latest.checkpoint
+    later = clock() + timedelta(seconds=40)
+    for node, problem in ((sealer, "another node that holds the key does not seal"), (without, "is not here")):
+        node._clock, node._examined = lambda: later, float("-inf")
+        with pytest.raises(LogFault, match=problem):
+            await (node.follow() if node is sealer else node._complain())
+    further = replace(latest.checkpoint, size=latest.checkpoint.size + 1)
+    LastSigned(home.keys_folder).write(replace(remembered, committed=Note(further.text(), latest.note.signatures)))
+    sealer._examined = float("-inf")
+    with pytest.raises(LogFault, match="was an old backup restored"):
+        await sealer.follow()
+    await seal(settings, database)
 
 
 async def test_a_rotated_key_is_linked_by_both(
