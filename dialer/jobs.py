@@ -31,6 +31,17 @@ class Leader(Protocol):
         """Lead no more."""
 
 
+class Everyone:
+    """For jobs that each node does for itself: every one leads."""
+
+    async def leads(self) -> bool:
+        """Always."""
+        return True
+
+    async def close(self) -> None:
+        """There is nothing to give up."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One job: run `after` the start and then every so often. What it raises is logged, and it comes again at its

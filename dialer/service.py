@@ -13,7 +13,6 @@ import logging
 import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 from importlib import metadata
 from typing import Any
 
@@ -25,9 +24,6 @@ from agi.egress import egress
 from agi.outbound import outbound
 from agi.refusal import KeyedRefusals, refusal
 from agi.server import Entry, Limits, Route, RunningServer, serve
-from db.attempt_store import PostgresAttemptStore
-from db.gate_store import current_configuration
-from db.leader import PostgresLeader
 from db.pool import lent
 from dialer.app import (
     Database,
@@ -45,13 +41,10 @@ from dialer.deliverer import Deliverer
 from dialer.ears import Ears, open_ears
 from dialer.errors import ConfigError
 from dialer.evidence_node import open_sealing
-from dialer.freshness import stale_lists
-from dialer.fsck_node import open_self_verification
 from dialer.gate import Gate
-from dialer.jobs import Job, run_jobs
 from dialer.loosenings import record_loosenings
+from dialer.node_jobs import open_jobs
 from dialer.policy.pack import PackSet
-from dialer.ports_attempts import Alarm
 from dialer.recording import Recorder
 from dialer.refusals import Refusals
 from dialer.sealing import Sealer
@@ -59,7 +52,7 @@ from dialer.switches import Switches, open_switches
 from dialer.web.api import Api, api_app, mount
 from dialer.web.health import health_app
 from dialer.web.log import mount_log
-from dialer.webhook_node import open_deliverer, prune_deliveries
+from dialer.webhook_node import open_deliverer
 from dialer.witness_node import Witnessing, open_witnessing
 
 log = logging.getLogger(__name__)
@@ -113,7 +106,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         switches = await enter(open_switches(settings, database, refusals.conduct, keyed, ears))
         deliverer = await enter(open_deliverer(settings, database))
         witnessing = await enter(open_witnessing(settings, database))
-        await enter(run_jobs(PostgresLeader(database.dsn), _jobs(settings, packs, database)))
+        await enter(open_jobs(settings, packs, database, _BY))
         agi = await _listen(settings, gate, keyed, ears)
         stack.push_async_callback(agi.close)
         parts = _Parts(
@@ -145,25 +138,6 @@ async def _listen(settings: Settings, gate: Gate, keyed: KeyedRefusals, ears: Ea
             f"cannot listen on `{wanted.host}:{wanted.port}`: {error.strerror}",
             "stop what uses the port, or set another `agi.port` in heedline.toml",
         ) from error
-
-
-def _jobs(settings: Settings, packs: PackSet, database: Database) -> list[Job]:
-    alarms = PostgresAttemptStore(database.pool)
-
-    async def freshness() -> None:
-        lists = (await current_configuration(database.pool)).all_lists
-        for stale in stale_lists(packs.packs, lists, clock()):
-            log.warning("%s", stale.text)
-            await alarms.raise_alarm(Alarm(clock(), "list_stale", stale.list, stale.text))
-
-    async def prune() -> None:
-        await prune_deliveries(database)
-
-    return [
-        Job("list freshness", freshness, timedelta(hours=12)),
-        Job("old deliveries", prune, timedelta(hours=24)),
-        open_self_verification(settings, database, _BY),
-    ]
 
 
 async def _serve_http(parts: _Parts, packs: PackSet, stack: contextlib.AsyncExitStack) -> int:

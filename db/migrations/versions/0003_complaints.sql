@@ -56,10 +56,6 @@ grant select, insert on complaints, complaint_calls to heedline_service;
 grant update (status, answer, answered_at, answered_by, outcome, closed_at, closed_by) on complaints to heedline_service;
 grant usage on sequence complaints_id_seq to heedline_service; -- a case number of our own holds the id
 
-alter table api_tokens drop constraint api_tokens_scopes_check,
-    add constraint api_tokens_scopes_check check (
-        scopes <@ '{refusals:read,refusals:write,complaints:read,complaints:write}' and cardinality(scopes) > 0);
-
 -- What was done in a stretch of time: rows lie in the order of time, so a few bytes for many of them find it.
 create index decisions_at on decisions using brin (at) with (pages_per_range = 32, autosummarize = on);
 create index attempts_at on attempts using brin (at) with (pages_per_range = 32, autosummarize = on);
