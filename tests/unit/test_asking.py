@@ -59,7 +59,7 @@ async def test_what_is_no_answer_is_told(behave: Behaviour, said: str) -> None:
     """Redirects, endless, slow, cut and senseless answers are one printable line, after one request."""
     async with receiver(behave) as server:
         with pytest.raises(Unanswered) as caught:
-            await ask(server.url(), timeout_s=0.3)
+            await ask(server.url(), timeout_s=0.15)
     assert said in caught.value.problem
     assert caught.value.problem.isprintable()
     assert len(caught.value.problem) < 300

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dialer.evidence.tile_paths import ENTRIES, TilePath, read_tile_path
@@ -29,6 +29,7 @@ def test_the_examples(tile: TilePath, path: str) -> None:
     assert read_tile_path(path.removeprefix("tile/")) == tile
 
 
+@settings(max_examples=40)
 @given(st.integers(-1, 63), st.integers(0, 2**63 - 1), st.integers(1, 256))
 def test_what_is_written_is_read(level: int, index: int, width: int) -> None:
     """Each tile has a path, which is read as that tile."""
@@ -36,6 +37,7 @@ def test_what_is_written_is_read(level: int, index: int, width: int) -> None:
     assert read_tile_path(str(tile).removeprefix("tile/")) == tile
 
 
+@settings(max_examples=40)
 @given(st.from_regex(r"(entries|[0-9]{1,3})/(x?[0-9]{1,4}/){0,3}x?[0-9]{1,4}(\.p/[0-9]{1,4})?", fullmatch=True))
 def test_there_is_one_way_to_write_a_tile(path: str) -> None:
     """What is read is written the same again."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dialer.errors import ConfigError
@@ -204,6 +204,7 @@ async def test_clocks_that_differ_are_told_and_the_stamp_is_kept(authority: Tsa)
     assert len(store.stamps) == 1
 
 
+@settings(max_examples=60)
 @given(st.data())
 def test_a_damaged_answer_is_right_or_a_problem(reply: bytes, data: st.DataObject) -> None:
     """Any bytes changed or cut: the answer is refused in words or says what it said; nothing else is ever raised."""
