@@ -13,7 +13,7 @@ import uvloop
 from tests.benchmarks.evidence import gate, proofs, sealing, storage, verifying
 from tests.benchmarks.evidence.stage import database, payloads, server
 
-_RATES = (2000, 4000, 6000, 8000, 10_000, 12_000, 15_000, 20_000, 25_000)
+_RATES = (2000, 4000, 8000, 12_000, 16_000, 20_000, 25_000)
 
 
 @dataclass(frozen=True, slots=True)
