@@ -8,6 +8,8 @@ import contextlib
 import asyncpg
 
 JOBS_LOCK, SEALING_LOCK = 5_284_167_703, 5_284_167_705
+# The last is what the driver says when the server has cut the connection and it has not been told yet.
+_FAULTS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 class PostgresLeader:
@@ -24,8 +26,8 @@ class PostgresLeader:
         async with self._one_asks:
             try:
                 return await self._ask()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                await self._leave()
+            except _FAULTS:
+                self._drop()
                 return False
             except asyncio.CancelledError:  # the connection may be in the middle of an answer
                 self._drop()
@@ -48,7 +50,7 @@ class PostgresLeader:
     async def _leave(self) -> None:
         connection, self._connection, self._is_leader = self._connection, None, False
         if connection is not None:
-            with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with contextlib.suppress(*_FAULTS):
                 await connection.close(timeout=2)
 
     def _drop(self) -> None:

@@ -47,37 +47,37 @@ class PostgresLogStore:
 
     async def state(self) -> LogState | None:
         """The log, None when there is none."""
-        with translated():
+        with _told():
             return _state(await self._pool.fetchrow(_SQL["state"]))
 
     async def keys(self) -> list[KeyRecord]:
         """All keys, oldest first."""
-        with translated():
+        with _told():
             return [KeyRecord(**row) for row in await self._pool.fetch(_SQL["keys"])]
 
     async def latest(self) -> CheckpointRecord | None:
         """The newest checkpoint."""
-        with translated():
+        with _told():
             return _checkpoint(await self._pool.fetchrow(_SQL["latest"]))
 
     async def at_least(self, size: int) -> CheckpointRecord | None:
         """The oldest checkpoint of at least this size."""
-        with translated():
+        with _told():
             return _checkpoint(await self._pool.fetchrow(_SQL["at_least"], size))
 
     async def indexes(self, entries: Sequence[int]) -> dict[int, int]:
         """Leaf indexes by entry."""
-        with translated():
+        with _told():
             return {row["entry"]: row["index"] for row in await self._pool.fetch(_SQL["indexes"], entries)}
 
     async def tiles(self, keys: Collection[TileKey]) -> dict[TileKey, bytes]:
         """Those of the tiles that there are."""
-        with translated():
+        with _told():
             return await _tiles(self._pool, keys)
 
     async def queue(self) -> Queue:
         """What waits for its leaf."""
-        with translated():
+        with _told():
             return Queue(**await self._pool.fetchrow(_SQL["queue"]))
 
 
@@ -148,6 +148,8 @@ def _told() -> Iterator[None]:
     with translated():
         try:
             yield
+        except asyncpg.InternalClientError as error:  # the server has cut the connection; the driver knows it not yet
+            raise ConnectionError(str(error)) from error
         except asyncpg.UniqueViolationError as error:
             raise LogFault(
                 f"the log holds already what was to be added: {error.detail or error}", "run `heedline evidence fsck`"

@@ -21,8 +21,7 @@ async def test_one_leads_each_lock_and_another_when_it_is_gone(server: EmbeddedS
         assert await asyncio.gather(*[second.leads() for _ in range(5)]) == [False] * 5
         assert await sealer.leads()
         assert first._connection is not None
-        await owner.execute("select pg_terminate_backend($1)", first._connection.get_server_pid())
-        assert not await first.leads()
+        await owner.execute("select pg_terminate_backend($1, 10000)", first._connection.get_server_pid())
         assert await second.leads()
         assert not await first.leads()
         await second.close()
