@@ -11,21 +11,30 @@ import pytest
 
 from db.attempt_store import PostgresAttemptStore
 from dialer.app import Database, Registers, clock, open_imports
+from dialer.complaint_node import open_complaints
+from dialer.config import Settings
+from dialer.evidence_node import open_erasures, seal
 from dialer.import_rows import LISTED, REFUSALS
 from dialer.imports import Sheet
-from dialer.numbers import parse
+from dialer.numbers import Number, parse
 from dialer.policy.facts import TrunkOrigin
 from dialer.ports_attempts import Alarm, AttemptFacts
+from dialer.ports_complaints import Channel, NewComplaint, Source
 from dialer.ports_refusals import NewRefusal, NewReview, SpeechArtefact
+from dialer.ports_registers import Artefact
 from tests.gate_world import CHINA, GRANTED, SELLER, SetClock, World, digits, furnish, open_gate, redeem
 
-APPEND_ONLY = ("decisions", "evidence", "refusals", "refusal_receipts", "alarms", "suppression_imports")
+APPEND_ONLY = (
+    *("decisions", "evidence", "evidence_payloads", "refusals", "refusal_receipts", "alarms", "suppression_imports"),
+    *("log_keys", "leaves", "checkpoints", "cosignatures", "timestamps"),
+    *("erased_refusals", "erasure_key", "erased_files", "complaint_calls"),
+)
 
 # The columns that may change; those of no other table may.
 CHANGEABLE = {
     "attempts": (
         *("redeemed_at", "redeemed_by", "dialled_at", "ringing_at", "answered_at"),
-        *("ended_at", "cause", "sip_status", "dial_status"),
+        *("ended_at", "cause", "sip_status", "dial_status", "carrier_call_id"),
     ),
     "consents": ("withdrawn_at",),
     "sellers": ("name", "industry", "suspended"),
@@ -37,12 +46,16 @@ CHANGEABLE = {
     "speech_reviews": ("decision", "decided_at", "decided_by", "refusal_id"),
     "api_tokens": ("revoked_at",),
     "webhooks": ("removed_at",),
+    "log_state": ("key", "name", "size"),
+    "tiles": ("hashes",),
+    "complaints": ("status", "answer", "answered_at", "answered_by", "outcome", "closed_at", "closed_by"),
     "webhook_deliveries": (
         *("trying_since", "tries", "next_at", "delivered_at", "dead_at", "last_status", "last_error"),
     ),
 }
+OWN = Artefact(b"\x09" * 32, "text/plain", "forms/9")
 SPOKEN = SpeechArtefact("please stop", "stop", "cease", 0, 900, "en", "moonshine", "00" * 32, "11" * 32)
-DELETABLE = ("presented_numbers", "routes", "suppressed_numbers", "webhook_deliveries")
+DELETABLE = ("presented_numbers", "routes", "suppressed_numbers", "unsealed", "webhook_deliveries")
 TABLES = "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm')"
 COLUMNS = (
     "select attname from pg_attribute where attrelid = $1::text::regclass and attnum > 0 and not attisdropped"
@@ -59,7 +72,7 @@ async def world(registers: Registers) -> World:
     return world
 
 
-async def used(world: World, database: Database) -> int:
+async def used(world: World, settings: Settings, database: Database) -> int:
     """The service does everything that it is for, with its own rights; the attempt's id."""
     registers, imports, store = world.registers, open_imports(database, "test"), PostgresAttemptStore(database.pool)
     async with open_gate(database.dsn, SetClock()) as gate:
@@ -86,6 +99,14 @@ async def used(world: World, database: Database) -> int:
         assert (await imports.listed(listed, "opt-outs", GRANTED - timedelta(days=days))).kept
     refused = Sheet(io.BytesIO(b"number\n+8613800138001\n"), "refusals", REFUSALS.columns)
     assert (await imports.refusals(refused, seller=SELLER)).added == 1
+    complaint = NewComplaint(digits(answer.callee), Source.PERSON, Channel.WEB, "stop", received_at=clock())
+    record = (await open_complaints(settings, database, "test").add(complaint)).complaint
+    await open_complaints(settings, database, "test").tie(record.id, [answer.decision])
+    erasures = open_erasures(settings, database, "test")
+    await erasures.erase(number(await world.callee(artefact=OWN)), "asked", despite="an order")
+    await erasures.erase(number(await world.callee()), "asked", when_due=True)
+    assert await seal(settings, database) > 0
+    await witnessed(database)
     await registers.sellers.suspend(SELLER)
     await registers.trunks.add("second", "CN", TrunkOrigin.DOMESTIC)
     await registers.trunks.add_number("second", CHINA.presented, "Acme Ltd", None)
@@ -95,11 +116,28 @@ async def used(world: World, database: Database) -> int:
     return answer.decision
 
 
+async def witnessed(database: Database) -> None:
+    """What others say of the newest checkpoint."""
+    size = await database.pool.fetchval("select max(size) from checkpoints")
+    for statement in (
+        "insert into cosignatures (size, witness, line, at) values ($1, 'w', 'x', now())",
+        "insert into timestamps (size, authority, token, at) values ($1, 'a', 'x', now())",
+    ):
+        await database.pool.execute(statement, size)
+
+
+def number(text: str) -> Number:
+    """A callee as the use cases take him."""
+    read = parse(text)
+    assert isinstance(read, Number)
+    return read
+
+
 async def test_the_service_can_do_all_that_it_is_for(
-    world: World, database: Database, owner: asyncpg.Connection
+    world: World, settings: Settings, database: Database, owner: asyncpg.Connection
 ) -> None:
     """Deciding, redeeming, following, refusing, withdrawing, importing and registering work with the service's role."""
-    attempt = await used(world, database)
+    attempt = await used(world, settings, database)
     assert await database.pool.fetchval("select current_user") == "heedline_service"
     assert await owner.fetchval("select dial_status from attempts where decision_id = $1", attempt) == "ANSWER"
     for row in await owner.fetch(TABLES):
@@ -108,10 +146,10 @@ async def test_the_service_can_do_all_that_it_is_for(
 
 
 async def test_the_service_changes_what_it_must_and_nothing_else(
-    world: World, database: Database, owner: asyncpg.Connection
+    world: World, settings: Settings, database: Database, owner: asyncpg.Connection
 ) -> None:
     """Of every table and every column: an update, a delete or a truncate that is not in the lists above is refused."""
-    await used(world, database)
+    await used(world, settings, database)
     for table in [row["relname"] for row in await owner.fetch(TABLES)]:
         for column in [row["attname"] for row in await owner.fetch(COLUMNS, table)]:
             allowed = column in CHANGEABLE.get(table, ())
@@ -129,6 +167,8 @@ async def may(database: Database, statement: str) -> bool:
             await connection.execute(statement)
         except (asyncpg.InsufficientPrivilegeError, asyncpg.GeneratedAlwaysError):
             return False
+        except (asyncpg.ObjectNotInPrerequisiteStateError, asyncpg.WrongObjectTypeError):
+            return False  # a view
         except asyncpg.IntegrityConstraintViolationError:
             return True  # it came as far as the rows
         finally:
@@ -169,22 +209,23 @@ async def test_the_service_changes_no_structure(database: Database, statement: s
     assert not await may(database, statement)
 
 
-@pytest.mark.parametrize("table", APPEND_ONLY)
 async def test_even_the_owner_meets_the_triggers(
-    world: World, database: Database, owner: asyncpg.Connection, table: str
+    world: World, settings: Settings, database: Database, owner: asyncpg.Connection
 ) -> None:
     """With the owner's rights, and a superuser's, what is append-only is neither changed nor deleted nor emptied."""
-    await used(world, database)
-    column = await owner.fetchval(f"{COLUMNS} and attidentity = '' limit 1", table)
-    for statement in (
-        f"update {table} set {column} = {column}",  # noqa: S608 - ours
-        f"delete from {table}",  # noqa: S608 - ours
-        f"truncate {table}",
-        f"truncate {table} cascade",
-        f"insert into {table} select * from {table} on conflict (id) do update set {column} = excluded.{column}",  # noqa: S608 - ours
-    ):
-        with pytest.raises(asyncpg.InsufficientPrivilegeError if "insert" not in statement else asyncpg.PostgresError):
-            await owner.execute(statement)
+    await used(world, settings, database)
+    refused = (asyncpg.InsufficientPrivilegeError, asyncpg.FeatureNotSupportedError)
+    for table in APPEND_ONLY:
+        column = await owner.fetchval(f"{COLUMNS} and attidentity = '' limit 1", table)
+        for statement in (
+            f"update {table} set {column} = {column}",  # noqa: S608 - ours
+            f"delete from {table}",  # noqa: S608 - ours
+            f"truncate {table}",
+            f"truncate {table} cascade",
+            f"insert into {table} select * from {table} on conflict (id) do update set {column} = excluded.{column}",  # noqa: S608 - ours
+        ):
+            with pytest.raises(refused if "insert" not in statement else asyncpg.PostgresError):
+                await owner.execute(statement)
     assert await owner.fetchval(f"select count(*) from {table}") > 0  # noqa: S608 - ours
 
 
