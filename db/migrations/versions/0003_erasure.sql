@@ -149,6 +149,10 @@ begin
         where r.id = any (p_refusals);
     if hashed.id is not null then
         perform refusals_hash(hashed.hmac, hashed.seller_id, hashed.id, hashed.at, p_at, p_by);
+        -- Redemption does not see hashes. An old refusal may have been recorded a moment ago, after a permit was issued.
+        update attempts a set expires_at = p_at - permit_grace() from refusals r
+            where r.id = any (p_refusals) and a.callee = r.callee and a.redeemed_at is null
+              and a.expires_at > p_at - permit_grace();
     end if;
 
     -- A consent that was withdrawn bars: as a refusal it does so still, unless he has agreed anew.
