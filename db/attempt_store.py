@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncpg
 
+from db.faults import DRIVER_FAULTS
 from db.sql import queries
 from dialer.attempts import alarm_payload, ended_payload
 from dialer.errors import StoreUnavailable
@@ -22,7 +23,7 @@ _SQL = queries("attempts")
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+    except DRIVER_FAULTS as error:
         raise StoreUnavailable(f"the database did not answer: {type(error).__name__}: {error}") from error
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncpg
 
+from db.faults import DRIVER_FAULTS
 from db.pool import lent
 from db.sql import queries
 from dialer.erasure_key import KeyMark
@@ -38,7 +39,7 @@ _BOTH_KINDS = (CallKind.LIVE, CallKind.PRERECORDED)
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+    except DRIVER_FAULTS as error:
         raise StoreUnavailable(f"the database did not answer: {type(error).__name__}: {error}") from error
 
 

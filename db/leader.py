@@ -7,9 +7,9 @@ import contextlib
 
 import asyncpg
 
+from db.faults import DRIVER_FAULTS
+
 JOBS_LOCK, SEALING_LOCK = 5_284_167_703, 5_284_167_705
-# The last is what the driver says when the server has cut the connection and it has not been told yet.
-_FAULTS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 class PostgresLeader:
@@ -26,7 +26,7 @@ class PostgresLeader:
         async with self._one_asks:
             try:
                 return await self._ask()
-            except _FAULTS:
+            except DRIVER_FAULTS:
                 self._drop()
                 return False
             except asyncio.CancelledError:  # the connection may be in the middle of an answer
@@ -50,7 +50,7 @@ class PostgresLeader:
     async def _leave(self) -> None:
         connection, self._connection, self._is_leader = self._connection, None, False
         if connection is not None:
-            with contextlib.suppress(*_FAULTS):
+            with contextlib.suppress(*DRIVER_FAULTS):
                 await connection.close(timeout=2)
 
     def _drop(self) -> None:

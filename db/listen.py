@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import asyncpg
 
+from db.faults import DRIVER_FAULTS
 from db.pool import SERVICE_ROLE
 from dialer.hostile import printable
 
@@ -19,8 +20,6 @@ log = logging.getLogger(__name__)
 Hearer = Callable[[str | None], None]
 """Is told each notification's payload, and None after each (re)connect: what was said before then was not heard and
 must be looked up. It must not block."""
-
-_FAULTS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 @dataclass(slots=True)
@@ -75,7 +74,7 @@ class Listener:
                 connection = await self._connect()
                 wait = self._first_wait_s
                 await self._hold(connection)
-            except _FAULTS as error:
+            except DRIVER_FAULTS as error:
                 self._report(f"{type(error).__name__}: {printable(str(error)) or 'no answer in time'}")
             except Exception:  # a fault of ours must not end the listening
                 log.exception("notifications of the database")

@@ -148,8 +148,6 @@ def _told() -> Iterator[None]:
     with translated():
         try:
             yield
-        except asyncpg.InternalClientError as error:  # the server has cut the connection; the driver knows it not yet
-            raise ConnectionError(str(error)) from error
         except asyncpg.UniqueViolationError as error:
             raise LogFault(
                 f"the log holds already what was to be added: {error.detail or error}", "run `heedline evidence fsck`"

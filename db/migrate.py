@@ -16,6 +16,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from db.faults import DRIVER_FAULTS
+
 # Any constant of our own; holders of it are migrating.
 _MIGRATION_LOCK = 5_284_167_702
 
@@ -77,7 +79,7 @@ async def _engine(dsn: str) -> AsyncIterator[AsyncEngine]:
     try:
         yield engine
     except DBAPIError as error:
-        if isinstance(error.driver_exception, asyncpg.PostgresError | asyncpg.InterfaceError):
+        if isinstance(error.driver_exception, DRIVER_FAULTS):
             raise error.driver_exception from None
         raise
     finally:

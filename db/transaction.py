@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import asyncpg
 
+from db.faults import DRIVER_FAULTS
 from dialer.errors import StoreUnavailable
 
 
@@ -15,7 +16,7 @@ def translated() -> Iterator[None]:
     """Whatever the database does amiss is a `StoreUnavailable`."""
     try:
         yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+    except DRIVER_FAULTS as error:
         raise StoreUnavailable(
             f"the database did not answer: {type(error).__name__}: {str(error) or 'no word'}",
             "see `heedline status`, then try again",

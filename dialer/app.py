@@ -12,6 +12,7 @@ import asyncpg
 from agi.ami import Address
 from db.bulk_store import PostgresBulkStore
 from db.embedded import EmbeddedServer, ensure_database
+from db.faults import DRIVER_FAULTS
 from db.gate_store import PostgresGateStore, read_erasure_key
 from db.migrate import knows, migrate, newest_revision, present_revision
 from db.pool import open_pool
@@ -87,7 +88,7 @@ def _told() -> Iterator[None]:
     """A driver's error, as one that a person can do something about."""
     try:
         yield
-    except (OSError, OverflowError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+    except (*DRIVER_FAULTS, OverflowError) as error:
         raise DatabaseError(
             f"the database cannot be reached or migrated: {error}",
             "check HEEDLINE_DATABASE_URL; the server must be PostgreSQL 16 or newer and the user may create roles",

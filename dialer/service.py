@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import Any
 
-import asyncpg
 from aiohttp import web
 
 from agi.ami import Ami
@@ -24,6 +23,7 @@ from agi.egress import egress
 from agi.outbound import outbound
 from agi.refusal import KeyedRefusals, refusal
 from agi.server import Entry, Limits, Route, RunningServer, serve
+from db.faults import DRIVER_FAULTS
 from db.pool import lent
 from dialer.app import (
     Database,
@@ -41,6 +41,7 @@ from dialer.deliverer import Deliverer
 from dialer.ears import Ears, open_ears
 from dialer.errors import ConfigError
 from dialer.evidence_node import open_sealing
+from dialer.fsck_node import last_verification
 from dialer.gate import Gate
 from dialer.loosenings import record_loosenings
 from dialer.node_jobs import open_jobs
@@ -183,7 +184,7 @@ async def _status(parts: _Parts, packs: PackSet) -> dict[str, Any]:
         "agi": asdict(parts.agi.stats),
         "recorder": asdict(parts.recorder.stats),
         "speech": parts.ears.status(),
-        "evidence": parts.sealer.status() | (await parts.witnessing.status() if reachable else {}),
+        "evidence": parts.sealer.status() | (await _of_the_log(parts) if reachable else {}),
         "webhooks": asdict(await parts.deliverer.status() if reachable else parts.deliverer.stats),
         **parts.switches.status(),
         "packs": {pack.id: pack.version for pack in packs.packs},
@@ -191,11 +192,18 @@ async def _status(parts: _Parts, packs: PackSet) -> dict[str, Any]:
     }
 
 
+async def _of_the_log(parts: _Parts) -> dict[str, Any]:
+    """Who vouches for the log, and when it was last derived anew."""
+    last = await last_verification(parts.database)
+    checked = last and {**asdict(last), "at": last.at.isoformat()}
+    return {**await parts.witnessing.status(), "verified": checked}
+
+
 async def _answers(database: Database) -> bool:
     try:
         async with asyncio.timeout(1), lent(database.pool) as connection:
             return bool(await connection.fetchval("select true"))
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except DRIVER_FAULTS:
         return False
 
 

@@ -52,12 +52,22 @@ def _lines(figures: dict[str, Any]) -> list[str]:
         f"FastAGI: {agi['accepted']} asked, {agi['answered']} answered, not answered: {refused or 'none'}",
         f"policy: {len(figures['packs'])} packs, {figures['loosenings']} loosenings",
     ]
-    lines += _more(figures)
+    lines += [_log(figures["evidence"]), *_more(figures)]
     switches = [
         f"switch {switch['name']}: {'connected' if switch['connected'] else 'NOT CONNECTED'}"
         for switch in figures["switches"]
     ]
     return lines + switches
+
+
+def _log(evidence: dict[str, Any]) -> str:
+    """The log of evidence."""
+    if evidence["problem"]:
+        return f"log: NOT SEALED: {evidence['problem']}"
+    where = "" if evidence["key_here"] else ", its key is not on this node"
+    checked = evidence.get("verified")
+    faults = f", checked at {checked['at']}: {checked['faults']} faults" if checked else ", not checked yet"
+    return f"log: {evidence['size']} entries sealed, {evidence['waiting']} wait{where}{faults}"
 
 
 def _more(figures: dict[str, Any]) -> list[str]:
