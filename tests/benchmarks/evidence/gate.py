@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from pathlib import Path
 
+import asyncpg
 import uvloop
 
 from tests.benchmarks.evidence.stage import load, open_sealer
@@ -19,9 +20,12 @@ def compare(home: Path, dsn: str, rows: int, rounds: int, seconds: float) -> Non
     figures: dict[str, list[dict[str, float]]] = {name: [] for name in _SIDES}
     for n in range(rounds):
         for name in _SIDES if n % 2 == 0 else _SIDES[::-1]:
-            uvloop.run(_prepare(home, dsn))
+            before = uvloop.run(_prepare(home, dsn))
             with serving(name, dsn, str(home)):
                 figures[name].append(ask(_IN_FLIGHT, seconds, rows))
+                made = uvloop.run(_checkpoints(dsn)) - before
+            if (made >= seconds) != (name == "sealing"):
+                raise SystemExit(f"the side `{name}` made {made} checkpoints")
     median = {
         name: {what: statistics.median(run[what] for run in runs) for what in ("per_second", "p50_ms", "p99_ms")}
         for name, runs in figures.items()
@@ -38,8 +42,17 @@ def compare(home: Path, dsn: str, rows: int, rounds: int, seconds: float) -> Non
     )
 
 
-async def _prepare(home: Path, dsn: str) -> None:
-    """Nothing is left over from the other side: neither what waits nor attempts under a cap."""
+async def _prepare(home: Path, dsn: str) -> int:
+    """Nothing is left over from the other side: neither what waits nor attempts under a cap. How many checkpoints."""
     async with open_sealer(home, dsn) as sealer:
         await sealer.seal()
     await forget_attempts(dsn)
+    return await _checkpoints(dsn)
+
+
+async def _checkpoints(dsn: str) -> int:
+    connection = await asyncpg.connect(dsn)
+    try:
+        return int(await connection.fetchval("select count(*) from checkpoints"))
+    finally:
+        await connection.close()
