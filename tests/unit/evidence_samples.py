@@ -35,6 +35,10 @@ from dialer.webhooks import Webhooks
 
 NOW = datetime(2026, 3, 4, 4, tzinfo=UTC)
 _CALLEE = 442079460110
+_OF_THE_LOG = (
+    *("log_rolled_back", "log_inconsistent", "log_entry_lost", "log_key_lost", "log_memory_lost", "log_not_sealed"),
+    *("log_faulty", "log_contradicted"),
+)
 _TOKEN = TokenRecord(1, "crm", (Scope.REFUSALS_WRITE,), None, NOW, "test")
 _SPOKEN = SpeechArtefact("please stop", "stop", "cease", 0, 900, "en", "moonshine", "00" * 32, "11" * 32)
 _SELLER = SellerRecord(1, "acme", "Acme Ltd", "", False, NOW)
@@ -178,5 +182,5 @@ def _calls(store: Witnesses) -> None:
         store.take(kind, redemption_payload(bytes(16), "+442079460110", "+442079460999", "a peer"))
     for kind in ("attempt.ended", "attempt.amended"):
         store.take(kind, ended_payload(kind, AttemptFacts(1)))
-    for kind in (NO_PERMIT, NOT_CUT, "list_stale"):
+    for kind in (NO_PERMIT, NOT_CUT, "list_stale", "complaint_overdue", *_OF_THE_LOG):
         store.take(f"alarm.{kind}", alarm_payload(Alarm(NOW, kind, "a channel", "a detail")))
