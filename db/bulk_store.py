@@ -59,10 +59,10 @@ class PostgresBulkStore:
             lambda connection: _Writer(connection, "sellers", _BULK["sellers_table"], _BULK["sellers_put"])
         )
 
-    def numbers(self) -> contextlib.AbstractAsyncContextManager[BulkWriter]:
-        """Numbers that may be presented."""
+    def numbers(self, at: datetime) -> contextlib.AbstractAsyncContextManager[BulkWriter]:
+        """Numbers that may be presented, with their evidence of the instant `at`."""
         return self._open(
-            lambda connection: _Writer(connection, "numbers", _BULK["numbers_table"], _BULK["numbers_put"])
+            lambda connection: _Writer(connection, "numbers", _BULK["numbers_table"], _BULK["numbers_put"], (at,))
         )
 
     def listed(

@@ -1,7 +1,7 @@
 """Use case: importing a file into a register. All of it goes in, or (unless asked otherwise) nothing.
 
-One evidence entry stands for a whole import: the file's SHA-256 and the counts; each consent and each refusal has one
-of its own besides, which names the same batch. Bad rows are all counted, and each is handed to `on_fault`.
+One evidence entry stands for a whole import: the file's SHA-256 and the counts; each consent, refusal and number has
+one of its own besides, which names the same batch. Bad rows are all counted, and each is handed to `on_fault`.
 """
 
 from __future__ import annotations
@@ -82,7 +82,8 @@ class Imports:
     async def numbers(self, sheet: Sheet, *, partial: bool = False) -> ImportReport:
         """Register numbers that may be presented."""
         context = await self._context()
-        return await self._run("numbers", sheet, context, self._bulk.numbers(), "number.imported", partial)
+        writer = self._bulk.numbers(context.now)
+        return await self._run("numbers", sheet, context, writer, "number.imported", partial, batch=context.batch)
 
     async def consents(
         self, sheet: Sheet, *, seller: str = "", country: str | None = None, partial: bool = False

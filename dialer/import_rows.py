@@ -209,9 +209,25 @@ class NumberRow(_Row):
     use: Note = ""
 
     def values(self, context: RowContext) -> tuple[Any, ...]:
-        """In the order of the columns to store. The number is read as its trunk's country writes it."""
+        """In the order of the columns to store; what evidence says of it comes last. The number is read as its trunk's
+        country writes it."""
         number = read_number(self.number, context.trunks[self.trunk])
-        return self.trunk, number.e164, self.holder, None if self.seller == ANY_SELLER else self.seller, self.use
+        seller = None if self.seller == ANY_SELLER else self.seller
+        payload = canonical(
+            {
+                "kind": "number.added",
+                "at": instant(context.now),
+                "by": printable(context.by),
+                "batch": context.batch,
+                "trunk": self.trunk,
+                "number": number.e164,
+                "number_class": number.cls.value,
+                "seller": seller,
+                "holder": self.holder,
+                "use": self.use,
+            }
+        )
+        return self.trunk, number.e164, self.holder, seller, self.use, payload
 
 
 class ConsentRow(_Row):

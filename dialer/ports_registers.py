@@ -269,7 +269,8 @@ class BulkStore(Protocol):
 
     def sellers(self) -> AbstractAsyncContextManager[BulkWriter]: ...
 
-    def numbers(self) -> AbstractAsyncContextManager[BulkWriter]: ...
+    def numbers(self, at: datetime) -> AbstractAsyncContextManager[BulkWriter]:
+        """The same of numbers that may be presented."""
 
     def listed(self, list_id: int, as_of: datetime, digest: Digest) -> AbstractAsyncContextManager[BulkWriter]:
         """Replaces the list whole. `digest` is asked for the file's SHA-256 when all was read."""

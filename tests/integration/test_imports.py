@@ -90,6 +90,23 @@ async def test_each_imported_row_is_an_entry_of_its_own(imports: Imports, owner:
     assert len({row["b"] for row in batches}) == 3
 
 
+async def test_each_imported_caller_number_is_an_entry_of_its_own(
+    imports: Imports, registers: Registers, owner: asyncpg.Connection
+) -> None:
+    """Its holder can be shown years later; one that is registered already has no second entry."""
+    await registers.trunks.add("carrier", "GB", TrunkOrigin.DOMESTIC)
+    text = "trunk,number,holder,seller\ncarrier,02079460999,Acme Ltd,acme\ncarrier,02079460998,Acme Ltd,*\n"
+    for _ in range(2):
+        await imports.numbers(sheet("numbers", text))
+    rows = await owner.fetch("select payload from evidence_entries where kind = 'number.added' order by id")
+    said = [json.loads(row["payload"]) for row in rows]
+    assert {(each["number"], each["seller"], each["holder"]) for each in said} == {
+        ("+442079460999", "acme", "Acme Ltd"),
+        ("+442079460998", None, "Acme Ltd"),
+    }
+    assert len(said) == 2
+
+
 async def test_one_bad_row_keeps_everything_out(
     imports: Imports, owner: asyncpg.Connection, faults: list[RowFault]
 ) -> None:
