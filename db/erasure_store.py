@@ -9,9 +9,10 @@ from typing import Any
 
 import asyncpg
 
+from db.gate_store import read_erasure_key
 from db.sql import queries
 from db.transaction import translated
-from dialer.erasure_key import NAME, KeyMark
+from dialer.erasure_key import NAME, ErasureKey, KeyMark
 from dialer.errors import ConfigError
 from dialer.policy.facts import Address
 from dialer.ports_erasure import Erased, Hashing, Held, Pending, Said, Stretch, Table
@@ -19,6 +20,17 @@ from dialer.ports_erasure import Erased, Hashing, Held, Pending, Said, Stretch, 
 _SQL = queries("erasure")
 # A person with very many records, and texts that are sought in tables without an index, take longer than people wait.
 _LONG_S = 3600.0
+
+
+async def is_erased(pool: asyncpg.Pool, key: ErasureKey, callee: int) -> bool:
+    """Whether a callee was erased. Where this node lacks the key it cannot tell, and says that he may have been. Raises
+    `StoreUnavailable`."""
+    with translated():
+        mark = await read_erasure_key(pool)
+        if mark is None:
+            return False
+        hash_number = key.hash_for(mark)
+        return hash_number is None or bool(await pool.fetchval(_SQL["is_erased"], hash_number(callee), callee))
 
 
 class PostgresErasureStore:

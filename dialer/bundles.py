@@ -21,6 +21,7 @@ from dialer.bundle_rules import rules_of
 from dialer.errors import HeedlineError, NotRegistered
 from dialer.evidence.entries import canonical, instant
 from dialer.hostile import printable
+from dialer.lookups import Lookups
 from dialer.policy.pack import PackSet
 from dialer.ports import Clock
 from dialer.ports_bundles import BundleReader, BundleStore, Entry, Matter, Scope
@@ -89,12 +90,13 @@ class Exported:
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What a node gives to its bundles. `seal` seals what waits when this node can; `vouch` has the newest checkpoint
-    cosigned and stamped by those whom the settings name, as far as they answer."""
+    cosigned and stamped by those whom the settings name, as far as they answer; `lookups` keeps that somebody asked."""
 
     render: Callable[[Dossier, Languages], Rendering]
     render_stretch: Callable[[Stretch, Dossier, Languages], Rendering]
     seal: Callable[[], Awaitable[None]]
     vouch: Callable[[], Awaitable[None]]
+    lookups: Lookups
     folders: Folders
     version: str
     seal_patience_s: float = 10.0
@@ -170,12 +172,9 @@ class Bundles:
 
     async def _looked(self, asked: Asked) -> None:
         """That somebody looked is an entry, also when nothing was there."""
-        now = self._clock()
-        said = {"kind": "lookup", "at": instant(now), "by": self._by, "what": "export", "cli": None}
-        callee = f"+{asked.number}" if asked.number is not None else None
-        detail = "nothing is on record" if callee else f"nothing is on record: {canonical(asked.subject())}"
-        payload = canonical({**said, "callee": callee, "detail": detail})
-        await self._store.witness(now, "lookup", payload, asked.number)
+        nothing = "nothing is on record"
+        detail = nothing if asked.number is not None else f"{nothing}: {canonical(asked.subject())}"
+        await self._tools.lookups.record("export", asked.number, detail=detail)
 
     async def _dossier(self, subject: Mapping[str, Any], matter: Matter, reason: str | None) -> tuple[Dossier, bytes]:
         made_at, rules = self._clock(), rules_of(matter, self._packs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from db.attempt_store import PostgresAttemptStore
 from db.complaint_store import PostgresComplaintStore
 from db.entry_store import PostgresEntryStore
+from db.erasure_store import is_erased
 from dialer.app import Database, clock, load_policy, open_refusal_store, open_registers
 from dialer.complaints import Complaints
 from dialer.config import Settings
@@ -17,7 +18,11 @@ from dialer.ports import Clock
 
 def open_lookups(database: Database, by: str, now: Clock = clock) -> Lookups:
     """What puts look-ups of personal data on record; `by` is who looks."""
-    return Lookups(PostgresEntryStore(database.pool), now, by)
+
+    async def erased(callee: int) -> bool:
+        return await is_erased(database.pool, database.erasure, callee)
+
+    return Lookups(PostgresEntryStore(database.pool), now, by, erased)
 
 
 def open_complaints(

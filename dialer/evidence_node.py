@@ -24,6 +24,7 @@ from db.refusal_store import PostgresRefusalStore
 from dialer.app import Database, clock, load_policy
 from dialer.bundle_files import Folders
 from dialer.bundles import Bundles, Tools
+from dialer.complaint_node import open_lookups
 from dialer.config import Settings
 from dialer.erasure import Erasures
 from dialer.errors import HeedlineError
@@ -131,6 +132,7 @@ def open_bundles(settings: Settings, database: Database, by: str) -> Bundles:
         render_stretch=render_stretch,
         seal=sealed,
         vouch=vouched,
+        lookups=open_lookups(database, by),
         folders=Folders(settings.artefacts_folder, settings.clips_folder),
         version=version("heedline"),
     )

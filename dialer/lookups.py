@@ -1,10 +1,12 @@
 """Every look-up of personal data is itself an entry: who looked, at what, when, also when nothing was found.
 
 The entry is written before anything is read, so what is not on record was not looked at. The gate's own reading is no
-look-up: its decisions are entries already.
+look-up: its decisions are entries already. Of a person who was erased the entry does not hold the number again.
 """
 
 from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
 
 from dialer.evidence.entries import canonical, instant
 from dialer.hostile import printable
@@ -13,18 +15,27 @@ from dialer.ports_evidence import EntryStore
 
 _DETAIL_LIMIT = 500
 
+IsErased = Callable[[int], Awaitable[bool]]
+"""Whether a callee (E.164 digits) was erased. Raises `StoreUnavailable`."""
+
+
+async def _nobody(_: int) -> bool:
+    return False
+
 
 class Lookups:
-    """Puts look-ups on record. `by` is who looks."""
+    """Puts look-ups on record. `by` is who looks; `is_erased` says of a callee whether he was erased."""
 
-    def __init__(self, store: EntryStore, clock: Clock, by: str) -> None:
-        self._store, self._clock, self._by = store, clock, by
+    def __init__(self, store: EntryStore, clock: Clock, by: str, is_erased: IsErased = _nobody) -> None:
+        self._store, self._clock, self._by, self._is_erased = store, clock, by, is_erased
 
     async def record(self, what: str, callee: int | None = None, cli: str | None = None, detail: str = "") -> int:
         """Write the entry; its id. `what` is the command or the operation, `callee` (E.164 digits) whose data is read
-        (None: of more than one, or of nobody who is known), `cli` the presented number that was asked for, `detail` more
+        (None: of several, or of nobody who is known), `cli` the presented number that was asked for, `detail` more
         of the question. Raises `StoreUnavailable`: then the look-up must not happen."""
         now = self._clock()
+        if callee is not None and await self._is_erased(callee):
+            callee, cli, detail = None, None, "an erased person"
         payload = canonical(
             {
                 "kind": "lookup",

@@ -170,3 +170,8 @@ select pg_switch_wal()
 
 -- name: checkpoint
 checkpoint
+
+-- name: is_erased
+-- Who has consented anew is known again.
+select exists (select from erased_refusals where callee_hmac = $1)
+   and not exists (select from consents where callee = $2)

@@ -23,6 +23,7 @@ from dialer.bundle_files import Folders
 from dialer.bundle_records import Dossier
 from dialer.bundles import Asked, Bundles, Exported, Languages, Rendering, Stretch, Tools
 from dialer.clips import keep_clip
+from dialer.complaint_node import open_lookups
 from dialer.config import Settings
 from dialer.errors import HeedlineError, NotRegistered
 from dialer.evidence.entries import canonical
@@ -97,6 +98,7 @@ def plain(settings: Settings, database: Database, vouch: Callable[[], Awaitable[
         render_stretch=lambda _, __, ___: Rendering({}),
         seal=sealed,
         vouch=vouch,
+        lookups=open_lookups(database, "test"),
         folders=Folders(settings.artefacts_folder, settings.clips_folder),
         version="0",
         seal_patience_s=0.2,

@@ -21,12 +21,14 @@ from db.embedded import EmbeddedServer
 from db.rewrite import rewrite
 from dialer.app import Database, Registers
 from dialer.artefacts import keep
+from dialer.bundles import Asked
 from dialer.clips import keep_clip
+from dialer.complaint_node import open_lookups
 from dialer.config import Settings, load
 from dialer.erasure import UnderFloor, hashing_of
 from dialer.erasure_key import ErasureKey
 from dialer.errors import ConfigError, NotRegistered
-from dialer.evidence_node import open_erasures, open_proofs, open_retention, seal
+from dialer.evidence_node import open_bundles, open_erasures, open_proofs, open_retention, seal
 from dialer.gate import Gate
 from dialer.numbers import Number, parse
 from dialer.ports_attempts import Alarm, AttemptFacts
@@ -246,6 +248,24 @@ async def test_what_must_be_kept_yet_is_not_erased_before(
         assert await late._store.pending_of(digits(callee)) is None
         assert (await late.plan(number(callee))).records == {}
         assert set(await node.reasons(callee)) == {Reason.NO_CONSENT, Reason.REFUSED}
+
+
+async def test_a_look_up_does_not_bring_an_erased_number_back(
+    settings: Settings, database: Database, world: World, owner: asyncpg.Connection, tmp_path: Path
+) -> None:
+    """That somebody looked is on record and the number is not; of one who consents anew it is again."""
+    callee = await world.callee()
+    await open_erasures(settings, database, "test").erase(number(callee), "asked", despite=ORDER)
+    looks = open_lookups(database, "test")
+    await looks.record("refusal list", digits(callee), detail=callee)
+    with pytest.raises(NotRegistered):
+        await open_bundles(settings, database, "test").export(Asked(digits(callee)), tmp_path / "x.zip")
+    found = "select count(*), count(callee), string_agg(payload, '') from evidence_entries where kind = 'lookup'"
+    count, known, payloads = await owner.fetchrow(found)
+    assert (count, known, callee[1:] in payloads) == (2, 0, False)
+    await world.consent(callee)
+    await looks.record("refusal list", digits(callee))
+    assert (await owner.fetchrow(found))[1] == 1
 
 
 async def test_only_a_later_consent_with_evidence_ends_an_erased_refusal(
