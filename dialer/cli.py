@@ -33,6 +33,7 @@ from dialer.commands import (
     speech,
     status,
     tokens,
+    trace,
     trunks,
     webhooks,
 )
@@ -68,6 +69,7 @@ app = typer.Typer(
 app.command("check")(check.check)
 app.command("originate")(originate.originate)
 app.command("refuse")(refusals.add)
+app.command("trace")(trace.trace)
 app.command("doctor")(doctor.doctor)
 app.command("serve")(serve.serve)
 app.command("status")(status.status)

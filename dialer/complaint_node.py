@@ -6,6 +6,7 @@ from db.attempt_store import PostgresAttemptStore
 from db.complaint_store import PostgresComplaintStore
 from db.entry_store import PostgresEntryStore
 from db.erasure_store import is_erased
+from db.trace_store import PostgresTraceStore
 from dialer.app import Database, clock, load_policy, open_refusal_store, open_registers
 from dialer.complaints import Complaints
 from dialer.config import Settings
@@ -14,6 +15,7 @@ from dialer.lookups import Lookups
 from dialer.overdue import EVERY, Overdue
 from dialer.policy.pack import PackSet
 from dialer.ports import Clock
+from dialer.trace import Trace
 
 
 def open_lookups(database: Database, by: str, now: Clock = clock) -> Lookups:
@@ -32,6 +34,11 @@ def open_complaints(
     registers = open_registers(database, by, packs or load_policy(settings))
     store, due_days = PostgresComplaintStore(database.pool), settings.complaints.due_days
     return Complaints(store, registers.refusals, open_refusal_store(database), now, by, due_days)
+
+
+def open_trace(database: Database, by: str, now: Clock = clock) -> Trace:
+    """What looks for calls; each look is on record."""
+    return Trace(PostgresTraceStore(database.pool), open_lookups(database, by, now), now)
 
 
 def overdue_job(database: Database) -> Job:

@@ -15,7 +15,7 @@ from .report import Check, Place, Report
 from .tree import ProofFault, Stretch
 from .words import Words
 
-_NUMBER = re.compile(r"\+[0-9]{4,15}")
+_NUMBER = re.compile(r"\+?[0-9]{3,15}")
 _MENTIONS = 1000
 _MEMBERS = {"start", "end", "kinds", "subject", "path"}
 
