@@ -1,4 +1,4 @@
-"""Complaints as data, and what they ask of their store. Every method raises `StoreUnavailable` when it cannot answer."""
+"""Complaints as data, and what they ask of their store. Methods raise `StoreUnavailable` when it cannot answer."""
 
 from __future__ import annotations
 
@@ -6,40 +6,23 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Protocol
 
+from dialer.complaint_terms import Channel, Source, Status
 from dialer.ports_refusals import RefusalArtefact
 from dialer.ports_registers import Transaction
 from dialer.ports_trace import TracedCall
 
-
-class Source(StrEnum):
-    """Who sent a complaint. 12321 is China's office for complaints about bad messages and calls."""
-
-    PERSON = "person"
-    CARRIER = "carrier"
-    OFFICE_12321 = "12321"
-    AUTHORITY = "authority"
-
-
-class Channel(StrEnum):
-    """How it came."""
-
-    TELEPHONE = "telephone"
-    WEB = "web"
-    APP = "app"
-    LETTER = "letter"
-    EMAIL = "email"
-    API = "api"
-
-
-class Status(StrEnum):
-    """What was done about it."""
-
-    OPEN = "open"
-    ANSWERED = "answered"
-    CLOSED = "closed"
+__all__ = [
+    "Channel",
+    "ComplaintRecord",
+    "ComplaintStore",
+    "ComplaintTransaction",
+    "NewComplaint",
+    "Source",
+    "Status",
+    "Taken",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +51,8 @@ class NewComplaint:
 
 @dataclass(frozen=True, slots=True)
 class ComplaintRecord:
-    """A complaint as recorded. `callee` is None, and what was written is gone, once the person is erased. `seller` None:
-    every seller. `refusal_id` is the refusal that it acted as, `calls` are the decisions of its calls."""
+    """A complaint as recorded. `callee` is None, and what was written is gone, once the person is erased. `seller`
+    None: every seller. `refusal_id` is the refusal that it acted as, `calls` are the decisions of its calls."""
 
     id: int
     case_number: str

@@ -1,4 +1,4 @@
-"""What a trace finds, as data, and what it asks of its store. Raises `StoreUnavailable` when the store cannot answer."""
+"""What a trace finds, as data, and what it asks of its store, which raises `StoreUnavailable` when it cannot answer."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
+
+
+class Side(StrEnum):
+    """What a number was: the one that was called, or the one that was shown."""
+
+    CALLEE = "callee"
+    CLI = "cli"
 
 
 class Fate(StrEnum):
@@ -50,9 +57,9 @@ class RefusalMark:
 
 @dataclass(frozen=True, slots=True)
 class TracedCall:
-    """One call, or what was to be one. `decision` is None of an INVITE that was turned away. `at` is when it left or was
-    turned away, else when it was decided. `reasons` are the verdict's; `rules` the versions of the packs that it was
-    made by."""
+    """One call, or what was to be one. `decision` is None of an INVITE that was turned away. `at` is when it left or
+    was turned away, else when it was decided. `reasons` are the verdict's; `rules` the versions of the packs that it
+    was made by."""
 
     fate: Fate
     at: datetime
@@ -92,8 +99,8 @@ class Window:
 @dataclass(frozen=True, slots=True)
 class Seen:
     """The log, and what went out in a window, as of one instant. `size`, `root` (hexadecimal) and `at` are the newest
-    checkpoint's (None before the first). `calls` is how many calls of anyone to anyone left in the window, `erased` of how
-    many of them the person is erased, `unsealed` how many no checkpoint covers yet."""
+    checkpoint's (None before the first). `calls` is how many calls of anyone to anyone left in the window, `erased` of
+    how many of them the person is erased, `unsealed` how many no checkpoint covers yet."""
 
     size: int | None
     root: str | None

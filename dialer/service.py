@@ -36,6 +36,7 @@ from dialer.app import (
     open_registers,
     open_tokens,
 )
+from dialer.complaint_node import open_lookups
 from dialer.config import Settings
 from dialer.deliverer import Deliverer
 from dialer.ears import Ears, open_ears
@@ -43,6 +44,7 @@ from dialer.errors import ConfigError
 from dialer.evidence_node import open_sealing
 from dialer.fsck_node import last_verification
 from dialer.gate import Gate
+from dialer.lookups import Lookups
 from dialer.loosenings import record_loosenings
 from dialer.node_jobs import open_jobs
 from dialer.policy.pack import PackSet
@@ -170,7 +172,10 @@ def _api(parts: _Parts, packs: PackSet) -> Api:
     def refusals(by: str) -> Refusals:
         return open_registers(database, by, packs).refusals
 
-    return Api(refusals, open_refusal_store(database), open_tokens(database, _BY), parts.gate.check, clock)
+    def lookups(by: str) -> Lookups:
+        return open_lookups(database, by)
+
+    return Api(refusals, open_refusal_store(database), open_tokens(database, _BY), parts.gate.check, clock, lookups)
 
 
 async def _status(parts: _Parts, packs: PackSet) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
 from dialer.errors import HeedlineError, RegisterError
@@ -16,20 +15,13 @@ from dialer.evidence.entries import instant
 from dialer.lookups import Lookups
 from dialer.numbers import Number
 from dialer.ports import Clock
-from dialer.ports_trace import Fate, Found, TracedCall, TraceStore, Window
+from dialer.ports_trace import Fate, Found, Side, TracedCall, TraceStore, Window
 
 DEFAULT = timedelta(days=90)
 """How far back a trace looks when it is not told."""
 MARGIN = timedelta(seconds=60)
 """By how much a proof covers more than its window on either side: clocks of nodes differ."""
 LIMIT = 10_000
-
-
-class Side(StrEnum):
-    """What a number was: the one that was called, or the one that was shown."""
-
-    CALLEE = "callee"
-    CLI = "cli"
 
 
 @dataclass(frozen=True, slots=True)

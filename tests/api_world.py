@@ -13,6 +13,7 @@ from aiohttp.test_utils import BaseTestServer, TestClient, TestServer
 
 from db.refusal_store import PostgresRefusalStore
 from dialer.app import Database, clock, open_registers, open_tokens
+from dialer.complaint_node import open_lookups
 from dialer.gate import Gate
 from dialer.ports import Clock
 from dialer.ports_tokens import Scope
@@ -73,6 +74,7 @@ def make_api(database: Database, gate: Gate, now: Clock = clock) -> Api:
         open_tokens(database, "api"),
         gate.check,
         now,
+        lambda by: open_lookups(database, by),
     )
 
 

@@ -1,4 +1,4 @@
-"""`heedline check`: may this number be called? A dry run that writes nothing."""
+"""`heedline check`: may this number be called? A dry run that writes nothing but that it was asked."""
 
 # ruff: noqa: PLC0415 - heavy modules are imported where they are used, so that `--help` is quick
 
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from dialer.commands.looking import asked_about
 from dialer.commands.terminal import AsJson, Country, answer, language, parse_instant, run, say, settings
 from dialer.errors import DatabaseError, HeedlineError, StoreUnavailable
 
@@ -62,7 +63,8 @@ def check(
     at: At = None,
     as_json: AsJson = False,
 ) -> None:
-    """May this number be called? Says so with every reason and the rule behind it, and writes nothing.
+    """May this number be called? Says so with every reason and the rule behind it. Nothing is reserved or decided; that
+    it was asked is an entry of the log.
 
     Exit code: 0 it may be called, 3 it must not be, 4 it may be later, 2 wrong usage. Without --from the caller number
     is not examined.
@@ -113,6 +115,7 @@ async def ask(request: CallRequest, at: datetime | None) -> Checked:
     when = at or clock()
     try:
         async with open_database(settings()) as database, open_gate(settings(), database) as gate:
+            await asked_about("check", database, request)
             facts, verdict = await gate.check(request, when)
             rules = {rule.id: rule for pack in gate.packs.packs for rule in pack.rules}
             return Checked(verdict, when, facts, rules)

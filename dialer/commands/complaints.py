@@ -27,7 +27,7 @@ from dialer.commands.terminal import (
     table,
     writing,
 )
-from dialer.ports_complaints import Channel, Source
+from dialer.complaint_terms import Channel, Source
 
 if TYPE_CHECKING:
     from dialer.complaints import Complaints

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dialer.commands import importing
+from dialer.commands.looking import looking
 from dialer.commands.terminal import (
     AsJson,
     Country,
@@ -151,7 +152,7 @@ def show(number: NumberText, country: Country = None, as_json: AsJson = False) -
     callee = parsed_callee(number, country, language())
 
     async def work() -> list[ConsentRecord]:
-        async with opened() as (_, registers):
+        async with looking("consent show", callee.digits) as (_, registers):
             return await registers.consents.of(callee)
 
     found = run(work())
@@ -238,7 +239,7 @@ def export(output: importing.Output = None) -> None:
     from dialer.exports import write_row
 
     async def work() -> None:
-        async with opened() as (_, registers):
+        async with looking("consent export") as (_, registers):
             with writing(output) as stream:
                 write_row(stream, list(_EXPORTED))
                 async for record in registers.store.all_consents():

@@ -12,6 +12,7 @@ from dialer.commands.terminal import actor, opened
 
 if TYPE_CHECKING:
     from dialer.app import Database, Registers
+    from dialer.policy.facts import CallRequest
 
 
 @contextlib.asynccontextmanager
@@ -25,3 +26,13 @@ async def looking(
     async with opened() as (database, registers):
         await open_lookups(database, actor()).record(what, callee, cli, detail)
         yield database, registers
+
+
+async def asked_about(what: str, database: Database, request: CallRequest) -> None:
+    """A dry run tells of consents and refusals, so that it was asked is an entry. Raises `StoreUnavailable`."""
+    from dialer.complaint_node import open_lookups
+    from dialer.numbers import Number, parse
+
+    number = parse(request.callee, request.country)
+    callee = number.digits if isinstance(number, Number) and number.is_e164 else None
+    await open_lookups(database, actor()).record(what, callee, detail=f"for {request.seller}")

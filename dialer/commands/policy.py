@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dialer.commands.check import At, Kind, Number, Purpose, Seller, checked_country_option
+from dialer.commands.looking import asked_about
 from dialer.commands.terminal import (
     AsJson,
     Country,
@@ -142,6 +143,7 @@ async def _explain(request: CallRequest, at: datetime | None) -> tuple[Verdict, 
 
     when = at or clock()
     async with open_database(settings()) as database, open_gate(settings(), database) as gate:
+        await asked_about("policy explain", database, request)
         facts, verdict = await gate.check(request, when)
         return verdict, findings_of(facts, gate.packs.for_callee(facts.callee, facts.address), when), when
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dialer.commands import importing, reviews
+from dialer.commands.looking import looking
 from dialer.commands.terminal import (
     AsJson,
     Country,
@@ -121,7 +122,7 @@ def show(number: NumberText, country: Country = None, as_json: AsJson = False) -
     callee = parsed_callee(number, country, language())
 
     async def work() -> list[RefusalRecord]:
-        async with opened() as (_, registers):
+        async with looking("refusal show", callee.digits) as (_, registers):
             return await registers.refusals.of(callee)
 
     found = run(work())
@@ -215,7 +216,7 @@ def export(output: importing.Output = None) -> None:
     from dialer.notes import NOTE_LIMIT, shown_note
 
     async def work() -> None:
-        async with opened() as (_, registers):
+        async with looking("refusal export") as (_, registers):
             with writing(output) as stream:
                 write_row(stream, ["number", "seller", "at", "note", "how"])
                 async for record in registers.store.all_refusals():

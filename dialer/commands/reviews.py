@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dialer.commands.looking import looking
 from dialer.commands.terminal import AsJson, answer, opened, pairs, run, say, settings
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def reviews(
     async def work() -> list[ReviewRecord]:
         from dialer.app import open_refusal_store
 
-        async with opened() as (database, _):
+        async with looking("refusal reviews", detail="decided" if decided else "open") as (database, _):
             return await open_refusal_store(database).reviews(decided=decided, limit=limit)
 
     found = run(work())

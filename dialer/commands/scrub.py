@@ -14,12 +14,12 @@ import typer
 
 from dialer.commands import importing
 from dialer.commands.check import At, Kind, Purpose, Seller, checked_country_option
+from dialer.commands.looking import looking
 from dialer.commands.terminal import (
     AsJson,
     Country,
     answer,
     language,
-    opened,
     parse_instant,
     reading,
     run,
@@ -48,7 +48,7 @@ def scrub(
     encoding: importing.Encoding = "utf-8",
     as_json: AsJson = False,
 ) -> None:
-    """What would the gate say of each number of a file? A dry run that writes nothing to the database.
+    """What would the gate say of each number of a file? A dry run; that it was asked is one entry of the log.
 
     The file holds one number a line, or CSV with the column number. For each line a CSV line is written: number, e164,
     outcome, reasons, until. A summary by reason follows on standard error (with --json it is the only output, unless
@@ -87,7 +87,7 @@ async def _scrub(stream: Any, name: str, encoding: str, pattern: CallRequest, wh
     total = Tally()
     if lines is not None:
         lines.write(",".join(COLUMNS) + "\n")
-    async with opened() as (database, _):
+    async with looking("list scrub", detail=f"{name} for {pattern.seller}") as (database, _):
         with importing.progress(size) as on_progress, contextlib.ExitStack() as stack:
             if size is not None and size < 512 * 1024:
                 done = _here(database.dsn, sheet, pattern, when)

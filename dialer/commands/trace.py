@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dialer.commands.terminal import AsJson, Country, actor, answer, language, opened, run, say, settings, table
-from dialer.trace import Side
+from dialer.ports_trace import Side
 
 if TYPE_CHECKING:
     from dialer.bundles import Exported

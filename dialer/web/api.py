@@ -17,6 +17,7 @@ from typing import Protocol
 from aiohttp import web
 
 from dialer.errors import NotRegistered, ReceiptConflict, RegisterError, StoreUnavailable
+from dialer.lookups import Lookups
 from dialer.numbers import Number, parse
 from dialer.policy.facts import CallRequest, Facts
 from dialer.ports import Clock
@@ -59,12 +60,19 @@ class RefusalPages(Protocol):
 
 
 class Api:
-    """What the operations do. `refusals` gives the use cases as done by whoever is named, for evidence."""
+    """What the operations do. `refusals` and `lookups` give the use cases as done by whoever is named, for evidence."""
 
     def __init__(
-        self, refusals: Callable[[str], Refusals], pages: RefusalPages, tokens: Tokens, check: Check, clock: Clock
+        self,
+        refusals: Callable[[str], Refusals],
+        pages: RefusalPages,
+        tokens: Tokens,
+        check: Check,
+        clock: Clock,
+        lookups: Callable[[str], Lookups],
     ) -> None:
         self._refusals, self._pages, self.tokens, self._clock = refusals, pages, tokens, clock
+        self._lookups = lookups
         self._check, self._checks = check, asyncio.Semaphore(_CHECKS_AT_ONCE)
         self.version = metadata.version("heedline")
 
@@ -112,6 +120,7 @@ class Api:
             raise Problem(
                 "not-found", ("there is no refusal of that id that this token may read", "没有可读取的该拒绝")
             )
+        await self._lookups(f"api:{token.name}").record("refusal show", record.refusal.callee, detail=f"refusal {id}")
         return Reply(200, RefusalDocument.of(record))
 
     async def lookup(self, call: Call) -> Reply:
@@ -120,6 +129,7 @@ class Api:
         seller = query.seller if query.seller is not None else token.seller
         _check_seller(token, seller)
         callee = _callee(query.number, query.country, "query")
+        await self._lookups(f"api:{token.name}").record("refusal list", callee.digits)
         refused = await self._refused(callee, seller) if seller is not None else None
         found = await self._pages.page(callee.digits, token.seller, query.cursor, query.limit + 1)
         page = found[: query.limit]

@@ -87,11 +87,15 @@ def test_a_refusal_refuses(shell: Shell) -> None:
     assert next(csv.DictReader(io.StringIO(shell.out)))["seller"] == "*"
 
 
-def test_check_answers_by_exit_code_and_writes_nothing(shell: Shell, dsn: str) -> None:
-    """Allowed 0, later 4 with a time, refused 3; evidence and decisions stay as they were."""
+OTHER_ENTRIES = "select count(*) from evidence where kind <> 'lookup'"
+LOOKUPS = "select count(*) from evidence where kind = 'lookup'"
+
+
+def test_check_answers_by_exit_code_and_decides_nothing(shell: Shell, dsn: str) -> None:
+    """Allowed 0, later 4 with a time, refused 3; nothing is decided, and each question is an entry."""
     mobile = "+8613800138000"
     assert shell("consent", "add", mobile, "--seller", "acme", "--granted", "2026-01-01") == 0
-    before = query(dsn, "select count(*) from evidence")
+    before = query(dsn, OTHER_ENTRIES)
     noon, night = "2026-11-24T10:00+08:00", "2026-11-24T23:00+08:00"
     assert shell("check", mobile, "--seller", "acme", "--at", noon) == 0
     assert shell.out.startswith("ALLOW")
@@ -104,7 +108,8 @@ def test_check_answers_by_exit_code_and_writes_nothing(shell: Shell, dsn: str) -
     assert (found["outcome"], found["until"]) == ("DEFER", "2026-11-25T01:00:00+00:00")
     assert shell("check", mobile, "--seller", "acme", "--at", noon, "--from", "999") == 3
     assert shell("check", "+1555&PJSIP/900@trunk", "--seller", "acme") == 3
-    assert query(dsn, "select count(*) from evidence") == before
+    assert query(dsn, OTHER_ENTRIES) == before
+    assert query(dsn, LOOKUPS) == 6
     assert query(dsn, "select count(*) from decisions") + query(dsn, "select count(*) from attempts") == 0
 
 
@@ -159,13 +164,13 @@ def scrubbed(text: str) -> dict[str, tuple[str, str]]:
 
 
 def test_scrub_says_what_check_says(shell: Shell, dsn: str, tmp_path: Path) -> None:
-    """For every line its outcome and reasons, as `check` has them; a summary; nothing written."""
+    """For every line its outcome and reasons, as `check` has them; a summary; that it was asked is one entry."""
     at = "2026-11-24T23:00+08:00"
     shell("consent", "add", "+8613800138000", "--seller", "acme", "--granted", "2026-01-01")
     shell("refusal", "add", "+8613800138001", "--seller", "acme")
     numbers = ["+8613800138000", "+8613800138001", "13800138002", "110", "abc", "", "+442079460123", "+1202555"]
     (tmp_path / "leads.csv").write_text("name,number\n" + "".join(f"x,{n}\n" for n in numbers), "utf-8")
-    before = query(dsn, "select count(*) from evidence")
+    before = query(dsn, OTHER_ENTRIES)
     base = ["list", "scrub", "leads.csv", "--seller", "acme", "--at", at, "--country", "CN"]
     assert shell(*base) == 0
     found = scrubbed(shell.out)
@@ -181,7 +186,8 @@ def test_scrub_says_what_check_says(shell: Shell, dsn: str, tmp_path: Path) -> N
     assert sum(summary["outcomes"].values()) == 8
     assert shell(*base, "-o", "out.csv") == 0
     assert scrubbed(Path("out.csv").read_text("utf-8")) == found
-    assert query(dsn, "select count(*) from evidence") == before
+    assert query(dsn, OTHER_ENTRIES) == before
+    assert query(dsn, LOOKUPS) == 4 + len(numbers)
 
 
 def test_scrub_by_processes_keeps_the_order(shell: Shell, tmp_path: Path) -> None:

@@ -97,7 +97,8 @@ async def test_an_allowed_call_leaves_a_decision_evidence_and_an_attempt(
     attempt = await owner.fetchrow("select * from attempts where decision_id = $1", answer.decision)
     assert attempt["permit_hash"] == permit_hash(answer.permit)
     assert attempt["expires_at"] - attempt["at"] == timedelta(seconds=30)
-    evidence = await owner.fetchrow("select * from evidence_entries where kind = 'decision' and subject = $1", answer.decision)
+    entry = "select * from evidence_entries where kind = 'decision' and subject = $1"
+    evidence = await owner.fetchrow(entry, answer.decision)
     said = json.loads(evidence["payload"])
     assert (said["request"]["callee"], said["verdict"]["outcome"]) == (callee, "ALLOW")
     for table in ("decisions", "attempts", "evidence"):

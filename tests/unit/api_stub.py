@@ -30,7 +30,7 @@ def make_api(refusals: Any = unreachable) -> Api:
     tokens = MagicMock()
     tokens.authenticate = AsyncMock(return_value=TokenRecord(1, "crm", tuple(Scope), None, NOW, "test"))
     pages = MagicMock(page=AsyncMock(side_effect=unreachable))
-    return Api(refusals, pages, tokens, no_check, lambda: NOW)
+    return Api(refusals, pages, tokens, no_check, lambda: NOW, unreachable)
 
 
 def body(**changes: Any) -> dict[str, Any]:

@@ -229,7 +229,8 @@ def test_evidence_kinds() -> None:
     )
     happened = "[a-z_]+(?:ed|wn)"  # other words after a dot are files, findings and faults
     # patterns of speech, messages to webhooks and labels of reports have names of that form too
-    sources = [path for path in SOURCES if path.parent.name != "phrases" and path.stem not in ("webhook_messages", "labels")]
+    others = ("webhook_messages", "labels")
+    sources = [path for path in SOURCES if path.parent.name != "phrases" and path.stem not in others]
     kinds = all_of(sources, rf'"({things}\.{happened})"') | all_of(SQL, rf"'({things}\.{happened})'")
     kinds |= {f"alarm.{kind}" for path in SOURCES for kind in alarms_in(ast.parse(path.read_text("utf-8")))}
     kinds |= {f"alarm.{kind}" for kind in all_of(SOURCES, _LOG_FAULTS)}

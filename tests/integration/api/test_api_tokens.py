@@ -102,9 +102,10 @@ async def test_tokens_are_kept_as_hashes_and_witnessed(
     assert await tokens.authenticate(token) == record
     await tokens.revoke("crm")
     assert await tokens.authenticate(token) is None
-    rows = [*await owner.fetch("select t::text from api_tokens t"), *await owner.fetch("select payload from evidence_entries")]
+    payloads = await owner.fetch("select payload from evidence_entries order by id")
+    rows = [*await owner.fetch("select t::text from api_tokens t"), *payloads]
     assert not any(token in row[0] or token[4:] in row[0] for row in rows)
-    entries = [json.loads(row["payload"]) for row in await owner.fetch("select payload from evidence_entries order by id")][-2:]
+    entries = [json.loads(row["payload"]) for row in payloads][-2:]
     assert [(entry["kind"], entry["token"], entry["by"]) for entry in entries] == [
         ("token.added", "crm", "cli:li"),
         ("token.revoked", "crm", "cli:li"),

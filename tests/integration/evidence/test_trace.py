@@ -18,8 +18,8 @@ from dialer.config import Settings
 from dialer.errors import HeedlineError, RegisterError
 from dialer.evidence_node import open_bundles, seal
 from dialer.numbers import Number, parse
-from dialer.ports_trace import Fate
-from dialer.trace import Side, Trace
+from dialer.ports_trace import Fate, Side
+from dialer.trace import Trace
 from dialer.verifier.command import verify_and_tell
 from tests.gate_world import CHINA, NOON, SetClock, World, furnish, open_gate, redeem
 from tests.shell import Shell
@@ -88,8 +88,8 @@ async def test_who_called_and_did_we_call(scene: Scene, owner: asyncpg.Connectio
 async def test_that_we_did_not_call_is_proven(
     settings: Settings, database: Database, scene: Scene, tmp_path: Path
 ) -> None:
-    """Not before all is sealed; then the bundle opens every call of the window, and the verifier counts those that speak
-    of the number: none of one that was not called, one of one that was."""
+    """Not before all is sealed; then the bundle opens every call of the window, and the verifier counts those that
+    speak of the number: none of one that was not called, one of one that was."""
     strange = number("+8613800138999")
     window = scene.trace.window(NOON - DAY, None)
     with pytest.raises(HeedlineError, match="not sealed"):
