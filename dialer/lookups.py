@@ -34,8 +34,10 @@ class Lookups:
         (None: of several, or of nobody who is known), `cli` the presented number that was asked for, `detail` more
         of the question. Raises `StoreUnavailable`: then the look-up must not happen."""
         now = self._clock()
-        if callee is not None and await self._is_erased(callee):
-            callee, cli, detail = None, None, "an erased person"
+        asked = {callee, int(cli[1:]) if cli is not None and cli.startswith("+") and cli[1:].isdecimal() else None}
+        for number in asked - {None}:
+            if number is not None and await self._is_erased(number):
+                callee, cli, detail = None, None, "an erased person"
         payload = canonical(
             {
                 "kind": "lookup",
