@@ -54,11 +54,11 @@ _TEMPLATE = """\
 """
 
 
-def rows() -> list[dict[str, Any]]:
-    """The demonstration's rows. Raises `SystemExit` when it failed."""
+def demonstration() -> dict[str, Any]:
+    """What the demonstration says. Raises `SystemExit` when it failed."""
     command = [sys.executable, "-m", "dialer.cli", "demo", "--json"]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=False)  # noqa: S603 - our own program
-    found: list[dict[str, Any]] = json.loads(done.stdout or b"[]")
+    found: dict[str, Any] = json.loads(done.stdout or b"{}")
     if done.returncode or not found:
         raise SystemExit("the demonstration did not end well; nothing is drawn")
     return found
@@ -70,8 +70,8 @@ def masked(number: str) -> str:
     return f"{found[1]}{'·' * len(found[2])}{found[3]}" if found else number
 
 
-def draw(found: list[dict[str, Any]]) -> str:
-    """The rows as SVG."""
+def draw(found: list[dict[str, Any]], bundle: dict[str, Any]) -> str:
+    """The rows and the bundle as SVG."""
     grid = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("path", "situation", "number", "INVITEs", "refusal", "verdict", "reasons"):
         grid.add_column(heading, no_wrap=True, justify="right" if heading.startswith("INVITEs") else "left")
@@ -97,8 +97,11 @@ def draw(found: list[dict[str, Any]]) -> str:
     told = sum(bool(row["refusal"]) for row in found)
     count = f"{stopped} calls did not reach the carrier, {told} callees refused"
     console.print(f"\n{len(found)} rows as they should be; {count}.")
+    proven = f"{bundle['entries']} entries, verified offline against the root of {bundle['size']} leaves"
+    console.print(f"evidence of the call '{bundle['situation']}': {proven}")
     return console.export_svg(title="heedline demo", code_format=_TEMPLATE, unique_id="demo")
 
 
 if __name__ == "__main__":
-    PICTURE.write_text(draw(rows()), "utf-8")
+    said = demonstration()
+    PICTURE.write_text(draw(said["rows"], said["bundle"]), "utf-8")
