@@ -21,8 +21,10 @@ pytestmark = pytest.mark.asterisk
 
 ADDRESS = "127.0.0.41"
 
+# Whoever is started in the background by a shell ignores SIGINT, and so would what it starts.
 PARENT = """
-import asyncio, sys
+import asyncio, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 from agi.dialplan.render import DialplanSettings
 from agi.pbx.binary import inspect

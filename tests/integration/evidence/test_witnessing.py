@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import shutil
 import socket
 import struct
 from collections.abc import AsyncIterator, Iterator
@@ -255,9 +256,8 @@ async def test_the_service_asks_by_itself(homes: tuple[Home, Home], owner: async
 
 
 def _forget(witness: Home) -> None:
-    """It has cosigned another log of this name, and stays with that: let it be a witness that has not."""
-    for file in (witness.settings().keys_folder / "witness").iterdir():
-        file.unlink()
+    """It may have cosigned another log of this name, and stays with that: let it be a witness that has not."""
+    shutil.rmtree(witness.settings().keys_folder / "witness", ignore_errors=True)
 
 
 async def _done(node: Witnessing) -> None:
