@@ -1,4 +1,4 @@
-"""How the suite is divided: what needs a switch runs in one process, in order; the other files beside it, each whole."""
+"""How the suite is divided: what needs a switch runs in one process, in order; other files beside it, each whole."""
 
 from __future__ import annotations
 
