@@ -26,6 +26,7 @@ from dialer.policy.pack import PackSet
 from dialer.ports import Clock
 from dialer.ports_bundles import BundleReader, BundleStore, Entry, Matter, Scope
 from dialer.proofs import Proofs, Published
+from dialer.verifier.entries import is_listed, listed
 
 FORMAT = "heedline-bundle/1"
 # Leaves that are read at once; each takes some 500 bytes.
@@ -122,7 +123,9 @@ class Bundles:
             dossier, said = await self._dossier(asked.subject(), matter, reason)
             rendering = await asyncio.to_thread(self._tools.render, dossier, languages)
             members = {"records.json": said, **rendering.files}
-            entry = await self._exported(asked.subject(), reason, members, dossier.attachments, matter.scope.callee)
+            entry = await self._exported(
+                asked.subject(), reason, members, dossier.attachments, matter.scope.callee, set(_listed(matter.entries))
+            )
             published = await self._published(entry)
             lines = _ordered(await self._proved(published, matter.entries, entry))
             return await self._write(draft, file, dossier, published, entry, lines, members, rendering, None)
@@ -143,12 +146,12 @@ class Bundles:
         """
         subject = {"trace": dict(stretch.subject)}
         with draft_beside(file) as draft:
-            inside, beside = await self._inside(stretch)
+            inside, ids, beside = await self._inside(stretch)
             said = canonical({**stretch.records, "subject": subject}).encode()
             dossier = await self._plain_dossier(subject, said, reason, callee)
             rendering = await asyncio.to_thread(self._tools.render_stretch, stretch, dossier, languages)
             members = {"records.json": said, **rendering.files}
-            entry = await self._exported(subject, reason, members, (), callee)
+            entry = await self._exported(subject, reason, members, (), callee, {*ids, *_listed(beside)})
             published = await self._published(entry)
             lines = await self._proved(published, beside, entry) | inside
             path = await self._proofs.stretch(stretch.start, stretch.end, published.checkpoint.size)
@@ -205,6 +208,7 @@ class Bundles:
         members: Mapping[str, bytes],
         attached: Iterable[Attachment],
         callee: int | None,
+        entries: Iterable[int],
     ) -> int:
         now = self._clock()
         payload = canonical(
@@ -215,6 +219,7 @@ class Bundles:
                 "subject": dict(subject),
                 "reason": printable(reason, 500) if reason else None,
                 "files": _hashes(members, attached),
+                "entries": listed(entries),
             }
         )
         return await self._store.witness(now, "evidence.exported", payload, callee)
@@ -245,13 +250,16 @@ class Bundles:
             for (index, id), proof in zip(indexes, proofs, strict=True)
         }
 
-    async def _inside(self, stretch: Stretch) -> tuple[dict[int, bytes], list[Entry]]:
-        """All leaves of the stretch by index, without paths of their own; and the entries that erased some of them."""
+    async def _inside(self, stretch: Stretch) -> tuple[dict[int, bytes], list[int], list[Entry]]:
+        """All leaves of the stretch by index, without paths of their own; the ids of those that are listed; and the
+        entries that erased some of them."""
         lines: dict[int, bytes] = {}
+        ids: list[int] = []
         erased: list[int] = []
         for low in range(stretch.start, stretch.end, _TOGETHER):
             for index, entry in await self._store.stretch(low, min(low + _TOGETHER, stretch.end), stretch.kinds):
                 lines[index] = _line(index, entry, [])
+                ids += _listed([entry])
                 if entry.kind in stretch.kinds and entry.payload is None:
                     erased.append(entry.id)
         if not lines or len(lines) != stretch.end - stretch.start or stretch.start < 0:
@@ -259,7 +267,7 @@ class Bundles:
                 f"the log has no stretch from {stretch.start} to {stretch.end}",
                 "choose a window in which something was logged",
             )
-        return lines, await self._store.erasures(erased) if erased else []
+        return lines, ids, await self._store.erasures(erased) if erased else []
 
     async def _write(
         self,
@@ -353,6 +361,11 @@ def _line(index: int, entry: Entry, proof: list[str]) -> bytes:
 
 def _ordered(lines: Mapping[int, bytes]) -> list[bytes]:
     return [lines[index] for index in sorted(lines)]
+
+
+def _listed(entries: Iterable[Entry]) -> list[int]:
+    """The ids of those that the entry of the export speaks for."""
+    return [entry.id for entry in entries if is_listed(entry.id, entry.kind, None)]
 
 
 def _hashes(members: Mapping[str, bytes], attached: Iterable[Attachment]) -> dict[str, str]:

@@ -17,6 +17,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from dialer.verifier.entries import is_listed, listed
 from dialer.verifier.leaf import Leaf, canonical, commitment
 from dialer.verifier.note import Checkpoint, Note, Signature, VerifierKey, cosign, sign, verifier_key
 from dialer.verifier.tree import consistency_path, inclusion_path, leaf_hash, range_path, root_of
@@ -152,12 +153,19 @@ class LogMaker:
         readers = {name: f"{name} of {subject}".encode() for name in REPORTS}
         readers |= {f"files/{hashlib.sha256(data).hexdigest()}": data for data in files}
         digests = {name: hashlib.sha256(data).hexdigest() for name, data in readers.items()}
-        exported = self.add("evidence.exported", {"subject": subject, "reason": "complaint 7", "files": digests})
+        within = range(*(stretch or (0, 0)))
+        chosen = [self.leaves[i] for i in {*indexes, *within} if i < len(self.leaves)]
+        told = {
+            "subject": subject,
+            "reason": "complaint 7",
+            "files": digests,
+            "entries": listed(leaf.entry for leaf in chosen if is_listed(leaf.entry, leaf.kind, None)),
+        }
+        exported = self.add("evidence.exported", told)
         note, size = self.note(), len(self.leaves)
         lines: tuple[Signature, ...] = tuple(
             cosign(note.text, name, key, EPOCH + timedelta(hours=1)) for name, key in witnesses
         )
-        within = range(*stretch) if stretch else range(0)
         every = sorted({*indexes, exported, *within})
         parts = Parts(
             manifest={

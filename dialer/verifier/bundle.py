@@ -273,6 +273,14 @@ def _check_export(report: Report, manifest: Manifest, found: Found, digests: dic
     if exported.get("subject") != manifest.subject:
         said = Words("`subject` is not the one that was exported", "`subject` 与导出时的不符")
         report.false(Check.EXPORT, place, said)
+    if (told := exported.get("entries")) != found.entries:
+        count = told.get("count") if isinstance(told, dict) else None
+        said = Words(
+            f"its entries are not those that were exported: {found.entries['count']} are here, of {count}; some were "
+            "left out, put in or changed for others",
+            f"其条目不是导出时的条目：此处有 {found.entries['count']} 条，导出时为 {count} 条；有的被去掉、加入或调换",
+        )
+        report.false(Check.EXPORT, Place(ENTRIES), said)
     named = exported.get("files")
     named = named if isinstance(named, dict) else {}
     own = {n: d for n, d in digests.items() if n != CHECKPOINT and not n.startswith("timestamps/")}

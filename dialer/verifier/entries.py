@@ -5,8 +5,10 @@ One pass in constant memory for each entry but for its id, so that a stretch of 
 
 from __future__ import annotations
 
+import hashlib
 import heapq
 from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -29,6 +31,19 @@ _UNEXPLAINED = Words(
 _MEMBERS = {"index", "leaf", "payload", "proof", "salt"}
 
 
+def is_listed(entry: int, kind: str, exported: int | None) -> bool:
+    """Whether the entry of the export speaks for that entry: not for itself, nor for what the log says of itself, which
+    may be added later."""
+    return entry != exported and not kind.startswith("log.")
+
+
+def listed(entries: Iterable[int]) -> dict[str, Any]:
+    """How the entry of the export says which entries the bundle holds: how many, and SHA-256 over their ids in
+    ascending order, each in decimal digits with a line feed behind."""
+    ids = sorted(entries)
+    return {"count": len(ids), "sha256": hashlib.sha256(b"".join(b"%d\n" % entry for entry in ids)).hexdigest()}
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One entry of a bundle, as it is given."""
@@ -47,6 +62,7 @@ class Found:
     exported: dict[str, Any] | None = None
     successions: list[Succession] = field(default_factory=list)
     files: dict[str, Place] = field(default_factory=dict)
+    entries: dict[str, Any] = field(default_factory=dict)
 
 
 class EntryReader:
@@ -56,6 +72,7 @@ class EntryReader:
         self._report, self._checkpoint, self._exported, self._stretch = report, checkpoint, exported, stretch
         self._last = -1
         self._entries = array("q")
+        self._listed = array("q")
         self._erased: list[Place] = []
         self._erasures: list[tuple[int, int, int]] = []
         self.found = Found()
@@ -83,6 +100,7 @@ class EntryReader:
                 said = Words(f"entry {first} occurs more than once", f"条目 {first} 出现不止一次")
                 self._report.false(Check.ENTRY, Place(NAME), said)
         self._check_erased()
+        self.found.entries = listed(self._listed)
         return self.found
 
     def _ordered(self, line: Line, place: Place) -> None:
@@ -93,6 +111,8 @@ class EntryReader:
             self._report.false(Check.ENTRY, place, said)
         self._last = max(self._last, line.index)
         self._entries.append(line.leaf.entry)
+        if is_listed(line.leaf.entry, line.leaf.kind, self._exported):
+            self._listed.append(line.leaf.entry)
 
     def _proven(self, line: Line, place: Place) -> bool:
         data = leaf_hash(line.leaf.data())

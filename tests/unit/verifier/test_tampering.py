@@ -244,6 +244,20 @@ def test_repeated_entry() -> None:
     assert "entry | entries.jsonl | entry 4 occurs more than once" in seen(parts)
 
 
+def test_an_entry_left_out_of_the_bundle() -> None:
+    """An entry that is dropped with its hash is missed, and so is one that stands there for another: each is proven by
+    itself, and the entry of the export says which there were."""
+    log, parts = made()
+    left = [line["leaf"]["entry"] for line in parts.lines]
+    dropped = parts.lines.pop(1)
+    said = "export | entries.jsonl | its entries are not those that were exported: "
+    assert [found for found in seen(parts) if found.startswith(f"{said}{len(left) - 2} are here, of {len(left) - 1}")]
+    free = next(i for i, leaf in enumerate(log.leaves[:-1]) if leaf.entry not in left)
+    parts.lines = sorted([*parts.lines, log.line(free, len(log.leaves))], key=lambda line: int(line["index"]))
+    assert dropped["leaf"]["entry"] not in [line["leaf"]["entry"] for line in parts.lines]
+    assert [found for found in seen(parts) if found.startswith(said)]
+
+
 def test_dropped_export() -> None:
     """A bundle without the entry of its export is false."""
     log, parts = made()
