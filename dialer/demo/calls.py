@@ -58,7 +58,7 @@ class Calls:
         yield await self.row(
             "bypass", "originate straight to the trunk", self.callees.later,
             Expected("REFUSE", frozenset({"SELLER_UNKNOWN"}), frozenset({"OUTSIDE_HOURS", "CALLER_NUMBER_INVALID",
-                     "CALLER_NUMBER_UNREGISTERED", "CONSENT_SCOPE", "TRUNK_UNKNOWN"})),
+                     "CALLER_NUMBER_UNREGISTERED", "CONSENT_SCOPE", "LIST_STALE", "TRUNK_UNKNOWN"})),
             lambda: self._bypass(self.callees.later, {}),
         )  # fmt: skip
         yield await self.row(
