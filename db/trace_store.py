@@ -32,6 +32,11 @@ class PostgresTraceStore:
         """Calls that showed a number."""
         return await self._find("calls_from", window, limit, cli)
 
+    async def waiting(self, window: Window) -> int:
+        """How many calls wait for their leaf."""
+        with translated():
+            return int(await self._pool.fetchval(_SQL["waiting"], window.since, window.until))
+
     async def is_presented(self, number: str) -> bool:
         """Whether it is registered for a trunk."""
         with translated():

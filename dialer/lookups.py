@@ -1,7 +1,8 @@
 """Every look-up of personal data is itself an entry: who looked, at what, when, also when nothing was found.
 
 The entry is written before anything is read, so what is not on record was not looked at. The gate's own reading is no
-look-up: its decisions are entries already. Of a person who was erased the entry does not hold the number again.
+look-up: its decisions are entries already. The entry goes with the person whose number it holds, when he is erased, and
+of one who was erased already it does not hold the number again.
 """
 
 from __future__ import annotations
@@ -34,10 +35,11 @@ class Lookups:
         (None: of several, or of nobody who is known), `cli` the presented number that was asked for, `detail` more
         of the question. Raises `StoreUnavailable`: then the look-up must not happen."""
         now = self._clock()
-        asked = {callee, int(cli[1:]) if cli is not None and cli.startswith("+") and cli[1:].isdecimal() else None}
-        for number in asked - {None}:
+        shown = int(cli[1:]) if cli is not None and cli.startswith("+") and cli[1:].isdecimal() else None
+        person = shown if callee is None else callee
+        for number in {callee, shown} - {None}:
             if number is not None and await self._is_erased(number):
-                callee, cli, detail = None, None, "an erased person"
+                person, callee, cli, detail = None, None, None, "an erased person"
         payload = canonical(
             {
                 "kind": "lookup",
@@ -49,4 +51,8 @@ class Lookups:
                 "detail": printable(detail, _DETAIL_LIMIT),
             }
         )
-        return await self._store.write(now, "lookup", None, payload, callee)
+        return await self._store.write(now, "lookup", None, payload, person)
+
+    async def is_erased(self, callee: int) -> bool:
+        """Whether a callee (E.164 digits) was erased, as far as this node can tell. Raises `StoreUnavailable`."""
+        return await self._is_erased(callee)

@@ -128,6 +128,9 @@ class TraceStore(Protocol):
     async def calls_from(self, cli: str, window: Window, limit: int) -> Found:
         """Calls that showed a number in its canonical text."""
 
+    async def waiting(self, window: Window) -> int:
+        """How many calls that left in the window no checkpoint covers yet."""
+
     async def is_presented(self, number: str) -> bool:
         """Whether the number is, or was, presented: it is registered for a trunk, or its registration is on record."""
 

@@ -5,6 +5,7 @@ An answer is of one instant, under the newest checkpoint; what of it is not seal
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +23,9 @@ DEFAULT = timedelta(days=90)
 MARGIN = timedelta(seconds=60)
 """By how much a proof covers more than its window on either side: clocks of nodes differ."""
 LIMIT = 10_000
+MOST_LEAVES = 1_000_000
+"""Of one proof: it takes a gigabyte of memory to make."""
+_LOOK_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +51,14 @@ class Traced:
 class Trace:
     """Looks for calls. `lookups` puts each look on record."""
 
-    def __init__(self, store: TraceStore, lookups: Lookups, clock: Clock) -> None:
-        self._store, self._lookups, self._clock = store, lookups, clock
+    def __init__(self, store: TraceStore, lookups: Lookups, clock: Clock, patience_s: float = 10.0) -> None:
+        self._store, self._lookups, self._clock, self._patience_s = store, lookups, clock, patience_s
 
     def window(self, since: datetime | None, until: datetime | None) -> Window:
-        """The window that is meant; `since` None: `DEFAULT` before its end; `until` None: now. Raises
-        `RegisterError`."""
-        end = until or self._clock()
+        """The window that is meant; `since` None: `DEFAULT` before its end; `until` None: now. Of what is to come
+        nothing is known, so none ends later than now. Raises `RegisterError`."""
+        now = self._clock()
+        end = min(until or now, now)
         window = Window(since or end - DEFAULT, end)
         if window.since >= window.until:
             raise RegisterError(
@@ -78,17 +83,44 @@ class Trace:
                 found[each] = await self._store.calls_from(number.e164, window, LIMIT)
         return Traced(number.e164, window, found, shown)
 
+    async def provable(self, number: Number, window: Window) -> None:
+        """Wait until all calls of the window are sealed, so that what is found can be proved. Raises `HeedlineError`
+        when they are not in time, and of a person who was erased: the proof's entry would hold his number again."""
+        if number.is_e164 and await self._lookups.is_erased(number.digits):
+            raise HeedlineError(
+                f"{number.e164} is an erased person's, or this node lacks the key that tells: a proof would write the "
+                "number into the log again",
+                "ask without `-o`",
+            )
+        try:
+            async with asyncio.timeout(self._patience_s):
+                while waiting := await self._store.waiting(window):  # noqa: ASYNC110 - the database says, no event
+                    await asyncio.sleep(_LOOK_S)
+        except TimeoutError:
+            raise _unsealed(waiting) from None
+
     async def stretch(self, traced: Traced) -> tuple[int, int]:
         """The leaves, from the first to before the second index, that show all of the window. Raises `HeedlineError`
-        when a part of it is not sealed."""
+        when a part of it is not sealed, when it has more than `MOST_LEAVES`, or the answer is not whole."""
+        if any(found.more for found in traced.found.values()):
+            raise HeedlineError(f"the number had more than {LIMIT} calls in the window", "give a shorter one")
         waiting = max((found.seen.unsealed for found in traced.found.values()), default=0)
         if waiting:
-            raise HeedlineError(f"{waiting} calls of the window are not sealed yet", "is `heedline serve` running?")
+            raise _unsealed(waiting)
         until = traced.window.until + MARGIN
         start, end = await self._store.stretch(traced.window.since - MARGIN, until if until < self._clock() else None)
         if start >= end:
             raise HeedlineError("the log holds nothing that is sealed", "is `heedline serve` running?")
+        if end - start > MOST_LEAVES:
+            raise HeedlineError(
+                f"the window has {end - start} entries, and a proof holds {MOST_LEAVES} at most",
+                "give a shorter one with `--from` and `--to`, or one after the other",
+            )
         return start, end
+
+
+def _unsealed(waiting: int) -> HeedlineError:
+    return HeedlineError(f"{waiting} calls of the window are not sealed yet", "is `heedline serve` running?")
 
 
 def called(found: Found) -> list[TracedCall]:

@@ -52,6 +52,9 @@ from (select count(*) as calls, count(*) filter (where a.callee is null and a.ca
         and a.redeemed_at >= $1 and a.redeemed_at <= $2) as m
 left join (select size, root, at from checkpoints order by size desc limit 1) as c on true
 
+-- name: waiting
+select count(*) from unsealed u join evidence e on e.id = u.entry where e.kind = 'permit.redeemed' and e.at >= $1 and e.at <= $2
+
 -- name: is_presented
 select exists (select from presented_numbers where number = $1)
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
@@ -82,12 +83,13 @@ async def _scrub(stream: Any, name: str, encoding: str, pattern: CallRequest, wh
     from dialer.scrub import COLUMNS, Tally
     from dialer.workers import in_order, process_pool
 
-    sheet = Sheet(stream, name, LISTED.columns, encoding)
     size = importing.size_of(stream)
+    detail = f"for {pattern.seller}: {_digest(stream, size)} {name}"
+    sheet = Sheet(stream, name, LISTED.columns, encoding)
     total = Tally()
     if lines is not None:
         lines.write(",".join(COLUMNS) + "\n")
-    async with looking("list scrub", detail=f"{name} for {pattern.seller}") as (database, _):
+    async with looking("list scrub", detail=detail) as (database, _):
         with importing.progress(size) as on_progress, contextlib.ExitStack() as stack:
             if size is not None and size < 512 * 1024:
                 done = _here(database.dsn, sheet, pattern, when)
@@ -101,6 +103,16 @@ async def _scrub(stream: Any, name: str, encoding: str, pattern: CallRequest, wh
                 total.add(tally)
                 on_progress(sheet.bytes_read)
     return total
+
+
+def _digest(stream: Any, size: int | None) -> str:
+    """By which file it can be told later whose numbers were asked for; of a pipe nothing is known before it is read."""
+    if size is None:
+        return "a pipe,"
+    start = stream.tell()
+    digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    stream.seek(start)
+    return f"sha256 {digest},"
 
 
 async def _here(dsn: str, sheet: Sheet, pattern: CallRequest, when: datetime) -> Any:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +14,8 @@ from dialer.commands.terminal import AsJson, Country, actor, answer, language, o
 from dialer.ports_trace import Side
 
 if TYPE_CHECKING:
-    from dialer.bundles import Exported
+    from dialer.bundles import Bundles, Exported
+    from dialer.numbers import Number
     from dialer.ports_trace import Found, TracedCall
     from dialer.trace import Trace, Traced
 
@@ -58,20 +59,25 @@ def trace(
             "a proof shows the numbers of everybody who was called: give `-o` and `--to-authority` together",
             param_hint="--to-authority",
         )
+    if authority is not None and not authority.strip():
+        raise typer.BadParameter("it is empty; name who asked", param_hint="--to-authority")
     read = parsed(number, country, language())
     begin, end = _time(since, "--from"), _time(until, "--to", whole=True)
 
     async def work() -> tuple[Traced, Exported | None]:
         from dialer.complaint_node import open_trace
-        from dialer.evidence_node import seal
+        from dialer.evidence_node import open_bundles, seal
 
         async with opened() as (database, _):
-            if output is not None:
-                await seal(settings(), database)
             tracing = open_trace(database, actor())
-            traced = await tracing.ask(read, tracing.window(begin, end), as_)
-            made = await _prove(tracing, traced, database, output, authority) if output and authority else None
-            return traced, made
+            window = tracing.window(begin, end)
+            if output is None or authority is None:
+                return await tracing.ask(read, window, as_), None
+            await seal(settings(), database)
+            await tracing.provable(read, window)
+            traced = await tracing.ask(read, window, as_)
+            bundles = open_bundles(settings(), database, actor())
+            return traced, await _prove(tracing, traced, read, bundles, output, authority)
 
     traced, made = run(work())
     document = traced.document() | ({"bundle": str(made.file), "bundle_entry": made.entry} if made else {})
@@ -85,8 +91,8 @@ def _time(text: str | None, option: str, *, whole: bool = False) -> datetime | N
     try:
         at = datetime.fromisoformat(text)
         at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-        if whole and len(text) == 10:
-            at = at.replace(hour=23, minute=59, second=59, microsecond=999_999)
+        if whole and _is_day(text):
+            at = datetime.combine(at, time.max, UTC)
     except (ValueError, OverflowError):
         raise typer.BadParameter(f"`{text[:64]}` is no time as ISO 8601 writes it", param_hint=option) from None
     if not 1970 <= at.year <= 9000:
@@ -94,12 +100,23 @@ def _time(text: str | None, option: str, *, whole: bool = False) -> datetime | N
     return at
 
 
-async def _prove(tracing: Trace, traced: Traced, database: Any, file: Path, authority: str) -> Exported:
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+async def _prove(
+    tracing: Trace, traced: Traced, number: Number, bundles: Bundles, file: Path, authority: str
+) -> Exported:
     from dialer.bundles import Stretch
     from dialer.evidence.entries import instant
-    from dialer.evidence_node import open_bundles
+    from dialer.hostile import printable
 
     start, end = await tracing.stretch(traced)
+    authority = printable(authority.strip())
     subject = {
         "number": traced.number,
         "as": [side.value for side in traced.found],
@@ -113,10 +130,10 @@ async def _prove(tracing: Trace, traced: Traced, database: Any, file: Path, auth
         end,
         records=traced.document(),
         title={"en": f"Calls of {traced.number}", "zh": f"{traced.number} 的呼叫"},
-        summary={"en": _claims(traced, "en"), "zh": _claims(traced, "zh")},
+        summary={lang: [*_claims(traced, lang), *_warnings(authority, lang)] for lang in ("en", "zh")},
     )
-    bundles = open_bundles(settings(), database, actor())
-    return await bundles.export_stretch(stretch, file, reason=f"for {authority}")
+    callee = number.digits if number.is_e164 else None
+    return await bundles.export_stretch(stretch, file, reason=f"for {authority}", callee=callee)
 
 
 def _claims(traced: Traced, lang: str) -> list[str]:
@@ -132,11 +149,29 @@ def _claims(traced: Traced, lang: str) -> list[str]:
         else:
             english, chinese = f"showed {traced.number}", f"显示了 {traced.number}"
         said.append(
-            f"自 {since} 至 {until}，本系统呼出 {of} 通，其中 {count} 通{chinese}。"
+            f"自 {since} 至 {until}，本系统呼出 {of} 通，其中{'至少' if found.more else ''} {count} 通{chinese}。"
             if lang == "zh"
-            else f"From {since} to {until}, {of} calls left; {count or 'none'} of them {english}."
+            else f"From {since} to {until}, {of} calls left; {_how_many(count, found)} of them {english}."
         )
     return said
+
+
+def _how_many(count: int, found: Found) -> str:
+    return f"at least {count}" if found.more else str(count or "none")
+
+
+def _warnings(authority: str, lang: str) -> list[str]:
+    """What whoever holds the proof must know."""
+    if lang == "zh":
+        return [
+            "本文件包含该时段及其前后各至少一分钟内的所有叶子，并公开其中每一通呼出；时段之外的呼叫不计入上述数目。",
+            f"其中可见当时所有被叫的号码：仅供 {authority}。",
+        ]
+    return [
+        "The file holds every leaf of that time and of a minute or more on either side, and opens each call that left; "
+        "those beside the time are not counted above.",
+        f"It shows the numbers of everybody who was called then: it is for {authority} alone.",
+    ]
 
 
 def _tell(traced: Traced, made: Exported | None) -> None:
@@ -162,8 +197,8 @@ def _tell(traced: Traced, made: Exported | None) -> None:
 
 def _headings() -> list[str]:
     return say(
-        "call,at (UTC),number,presented,trunk,seller,what,reasons,answered,consents,complaints",
-        "呼叫,时间（UTC）,号码,所显号码,中继,商家,结果,理由,接通,同意,投诉",
+        "call,at (UTC),number,presented,trunk,seller,what,reasons,answered,consents,refusals,complaints",
+        "呼叫,时间（UTC）,号码,所显号码,中继,商家,结果,理由,接通,同意,拒绝,投诉",
     ).split(",")
 
 
@@ -177,7 +212,7 @@ def _row(call: TracedCall) -> list[Any]:
     return [
         call.decision, f"{call.at:%Y-%m-%d %H:%M:%S}", call.callee, call.presented, call.trunk, call.seller,
         words[call.fate.value], " ".join(call.reasons), call.answered_at and f"{call.answered_at:%H:%M:%S}",
-        [consent.id for consent in call.consents], call.complaints,
+        [consent.id for consent in call.consents], [refusal.id for refusal in call.refusals], call.complaints,
     ]  # fmt: skip
 
 

@@ -116,11 +116,15 @@ class Api:
         token, text = _token(call), call.path["id"]
         id = int(text) if _ID.fullmatch(text) else LARGEST_ID + 1
         record = await self._refusals(f"api:{token.name}").show(id) if id <= LARGEST_ID else None
-        if record is None or (token.seller is not None and record.refusal.seller != token.seller):
+        if record is not None and token.seller is not None and record.refusal.seller != token.seller:
+            record = None
+        if id <= LARGEST_ID:
+            callee, told = (record.refusal.callee, "") if record else (None, ", which this token may not read")
+            await self._lookups(f"api:{token.name}").record("refusal show", callee, detail=f"refusal {id}{told}")
+        if record is None:
             raise Problem(
                 "not-found", ("there is no refusal of that id that this token may read", "没有可读取的该拒绝")
             )
-        await self._lookups(f"api:{token.name}").record("refusal show", record.refusal.callee, detail=f"refusal {id}")
         return Reply(200, RefusalDocument.of(record))
 
     async def lookup(self, call: Call) -> Reply:
