@@ -132,7 +132,7 @@ def stamp(
     return openssl(*reply, *signer, *(["-token_out"] if bare else []))
 
 
-def signed(info: bytes, by: Holder, *more: str | Path) -> bytes:
+def signed(info: bytes, by: Holder, *more: str | Path, kind: str = _TST_INFO) -> bytes:
     """A token of `openssl cms` over a TSTInfo, by a certificate that `openssl ts` might not sign with."""
-    command = ["cms", "-sign", "-binary", "-nodetach", "-outform", "DER", "-econtent_type", _TST_INFO, "-nosmimecap"]
+    command = ["cms", "-sign", "-binary", "-nodetach", "-outform", "DER", "-econtent_type", kind, "-nosmimecap"]
     return openssl(*command, "-signer", by.certificate_file, "-inkey", by.key_file, *more, given=info)

@@ -135,6 +135,14 @@ def test_cosignature_covers_its_time() -> None:
         verify(note.with_signatures(sign(note.text, "w", key)), witness)
 
 
+def test_cosignature_of_no_time() -> None:
+    """A cosignature of the time zero, rightly signed, does not count (C2SP tlog-cosignature)."""
+    key = key_of("w")
+    note = Note("log\n1\nAAAA\n", (cosign("log\n1\nAAAA\n", "w", key, datetime.fromtimestamp(0, UTC)),))
+    with pytest.raises(NoteFault, match="of no possible time"):
+        verify(note, verifier_key("w", key, COSIGNATURE))
+
+
 def test_signature_for_another_purpose() -> None:
     """A key's plain signature is no cosignature, and its cosignature no plain one, whatever hash is written on it."""
     key = key_of("w")

@@ -152,6 +152,10 @@ def _other_salt(parts: Parts) -> None:
     parts.line("decision")["salt"] = "00" * 16
 
 
+def _loud_salt(parts: Parts) -> None:
+    parts.line("decision")["salt"] = parts.line("decision")["salt"].upper()
+
+
 def _other_index(parts: Parts) -> None:
     parts.line("permit.redeemed")["index"] = 4
 
@@ -214,6 +218,7 @@ def _half_silent(parts: Parts) -> None:
         (_other_index, "entry 5 (index 4, permit.redeemed)", WRONG_PROOF),
         (_other_payload, DECISION, WRONG_PAYLOAD),
         (_other_salt, DECISION, WRONG_PAYLOAD),
+        (_loud_salt, DECISION, "a salt is of 32 lower-case hexadecimal digits"),
         (_swap_payloads, DECISION, WRONG_PAYLOAD),
         (_swap_payloads, REDEEMED, WRONG_PAYLOAD),
         (_other_payload_type, DECISION, "its `payload` a text or null"),
@@ -277,6 +282,15 @@ def test_export_of_another_bundle() -> None:
     found = seen(other)
     assert "export | bundle.json | `subject` is not the one that was exported" in found
     assert "export | records.json | it is not the file that was exported: it was changed" in found
+
+
+def test_another_export_in_the_bundle() -> None:
+    """Of two entries of exports in a bundle the one that `bundle.json` names counts, wherever it stands."""
+    log, parts = made()
+    exported = parts.manifest["exported"]
+    later = log.bundle([1, 2, 3, len(log.leaves) - 1], subject={"call": "7"})
+    later.manifest["exported"] = exported
+    assert "export | bundle.json | `subject` is not the one that was exported" in seen(later)
 
 
 def test_changed_subject() -> None:

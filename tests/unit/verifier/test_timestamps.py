@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from dialer.verifier.bundle import Trust
@@ -102,8 +104,8 @@ def test_self_signed(known: Authorities) -> None:
 def test_pss(known: Authorities) -> None:
     """RSASSA-PSS is understood."""
     info = read_token(stamp(TEXT, known.rsa)).signed.content
-    for padding in (["-keyopt", "rsa_pss_saltlen:-1"], ["-keyopt", "rsa_pss_saltlen:20", "-md", "sha512"]):
-        token = signed(info, known.rsa, "-cades", "-keyopt", "rsa_padding_mode:pss", *padding)
+    for more in (["-keyopt", "rsa_pss_saltlen:-1"], ["-keyopt", "rsa_pss_saltlen:20", "-md", "sha512"]):
+        token = signed(info, known.rsa, "-cades", "-keyopt", "rsa_padding_mode:pss", *more)
         assert proven(told(token, [known.root]))
         assert false_of(told(_changed_signature(token), [known.root]))[0].endswith("its signature is wrong")
 
@@ -149,11 +151,44 @@ def test_forged(known: Authorities, forge: str) -> None:
     old = {"signature": parts.signature, "content": parts.content, "signed time": parts.raw_attributes[2:]}[forge]
     forged = token.replace(old, old[:-1] + bytes([old[-1] ^ 1]))
     if forge == "content":
-        year = parts.content.index(b"20")
-        new = parts.content[:year] + b"2031" + parts.content[year + 4 :]
+        minute = parts.content.index(b"\x18\x0f20") + 2 + 11
+        new = parts.content[:minute] + b"%d" % (9 - parts.content[minute] + 48) + parts.content[minute + 1 :]
         forged = token.replace(parts.content, new)
     for anchors in ([], [known.middle]):
         assert false_of(told(forged, anchors))[0].startswith("timestamp | timestamps/0.tsr | ")
+
+
+def _resigned(token: bytes, old: bytes, new: bytes, by: Holder) -> bytes:
+    """With something else in the signed attributes, truly signed."""
+    parts = read_token(token).signed
+    attributes = parts.raw_attributes.replace(old, new, 1)
+    assert attributes != parts.raw_attributes
+    assert isinstance(by.key, rsa.RSAPrivateKey)
+    signature = by.key.sign(attributes, padding.PKCS1v15(), hashes.SHA256())
+    return token.replace(parts.raw_attributes[1:], attributes[1:]).replace(parts.signature, signature)
+
+
+def test_wrongly_signed(known: Authorities) -> None:
+    """What an authority truly signed is false when it is of other content, of another kind, or says a thing twice."""
+    token = stamp(TEXT, known.rsa)
+    digest = hashlib.sha256(read_token(token).signed.content).digest()
+    pkcs9 = bytes.fromhex("2a864886f70d0109")
+    kind = pkcs9 + bytes.fromhex("100104")
+    for old, new, words in (
+        (digest, hashlib.sha256(digest).digest(), "its content is not the one that was signed"),
+        (kind, kind[:-1] + b"\x05", "another kind of content was signed"),
+        (pkcs9 + b"\x05", pkcs9 + b"\x04", "not DER of the form"),
+    ):
+        assert words in false_of(told(_resigned(token, old, new, known.rsa), [known.root]))[0]
+
+
+def test_other_content(known: Authorities) -> None:
+    """A token over a digest by another algorithm of the same length, or that is signed as something else, is false."""
+    info = read_token(stamp(TEXT, known.rsa)).signed.content
+    sha256, sha3_256 = (bytes.fromhex(f"0609608648016503040{last}") for last in ("201", "208"))
+    assert "not of this checkpoint" in false_of(told(signed(info.replace(sha256, sha3_256), known.rsa, "-cades")))[0]
+    as_data = signed(info, known.rsa, "-cades", kind="1.2.840.113549.1.7.1")
+    assert "it is no time stamp" in false_of(told(as_data, [known.root]))[0]
 
 
 def test_same_key_other_certificate(known: Authorities) -> None:
@@ -303,6 +338,13 @@ def test_der(data: str) -> None:
     """Indefinite, long, cut and repeated lengths, long tags and what stands behind are no DER."""
     with pytest.raises(DerFault):
         [child.integer() for child in read(bytes.fromhex(data)).children()]
+
+
+@pytest.mark.parametrize("data", ["308103020100", "30820080" + "020100" * 42 + "0500", "3003020100" + "00"])
+def test_lengths(data: str) -> None:
+    """A length that could be written shorter, and bytes behind the end, are refused where all else is right."""
+    with pytest.raises(DerFault):
+        read(bytes.fromhex(data))
 
 
 @pytest.mark.parametrize("data", ["02020001", "0202ffff", "0200", "030101", "0241" + "01" * 65])
